@@ -1,0 +1,1 @@
+//! Software signing and verification behind one seam.

@@ -1,0 +1,4 @@
+//! The reference store, in memory.
+#[derive(Debug)]
+/// x
+pub struct MemoryStore;

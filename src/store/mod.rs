@@ -1,0 +1,276 @@
+//! The store port: where documents are kept, and what every implementation promises.
+//!
+//! A store keeps *documents*: a [`Key`], a [`Version`], a JSON body and *index entries*. It knows nothing
+//! of certificates. Everything the engine needs is four calls: [`Store::prepare`], [`Store::get`],
+//! [`Store::scan`] and [`Store::commit`]. There is no transaction object: a [`Batch`] carries its own
+//! expectations and is applied whole or not at all.
+//!
+//! Uniqueness is an [`Expect::Absent`] on a document whose id *is* the unique name. Optimistic reading is a
+//! [`Write::Check`] on each document that a decision was based on.
+
+use std::borrow::Cow;
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+mod error;
+mod memory;
+mod schema;
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+#[cfg(feature = "conformance")]
+pub mod faulty;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+
+pub use error::StoreError;
+pub use memory::MemoryStore;
+pub use schema::{Column, KindSchema, Schema};
+
+/// Longest id or index value that a store must take, in bytes.
+pub const MAX_KEY_BYTES: usize = 1024;
+/// Largest document body that a store must take, in bytes.
+pub const MAX_BODY_BYTES: usize = 1024 * 1024;
+/// Most writes that a store must take in one batch.
+pub const MAX_BATCH_WRITES: usize = 1000;
+/// Most hits that one scan may ask for.
+pub const MAX_SCAN_LIMIT: usize = 1000;
+
+/// Keeps documents durably and applies batches atomically.
+///
+/// # Contract
+///
+/// Every clause is a named check of the conformance kit (feature `conformance`).
+///
+/// - **Atomicity.** [`commit`](Store::commit) applies all writes of a batch or none. No reader ever sees a part.
+/// - **Expectations.** All expectations of a batch are judged against the state just before it. If one does not
+///   hold, nothing is written and the answer is [`StoreError::Conflict`] naming the first such key.
+/// - **Versions.** A commit returns the version that every document it wrote now carries. It is greater than any
+///   version the same key ever had, also across deletion, so that a stale version can serve as a fencing token.
+/// - **Isolation.** Commits are serializable. One [`get`](Store::get) or one [`scan`](Store::scan) sees one state.
+/// - **Read your writes.** Once `commit` has answered, every later read through any handle on the same data sees it.
+/// - **Durability.** Once `commit` has answered, a crash of the process or machine does not undo it (a store that
+///   lives in memory says so in its name).
+/// - **Index entries.** A document's entries are replaced as a whole when it is put, and vanish when it is deleted.
+///   Two documents may hold equal entries. Order is that of the bytes of the value, then of the kind, then of the id.
+/// - **Cancellation.** A `commit` whose future is dropped has happened entirely or not at all.
+/// - **Errors.** [`StoreError::Unavailable`] means that nothing was written; [`StoreError::Unknown`] that the batch
+///   may or may not have been applied, and the caller must read to find out.
+/// - **Sizes.** Ids and index values up to [`MAX_KEY_BYTES`], bodies up to [`MAX_BODY_BYTES`] and batches up to
+///   [`MAX_BATCH_WRITES`] are taken; anything larger is refused with [`StoreError::Invalid`], never cut. Kinds and
+///   index names are short ASCII words.
+#[async_trait]
+pub trait Store: Debug + Send + Sync + 'static {
+    /// Makes the store ready for `schema`: creates what is missing, migrates what is older.
+    ///
+    /// Idempotent, and safe when several processes call it at once. Refuses data written under a newer
+    /// [`Schema::version`] with [`StoreError::Newer`]. SQL stores create one readable view for each kind.
+    async fn prepare(&self, schema: &Schema) -> Result<(), StoreError>;
+
+    /// Reads documents by key, in the order asked for; `None` where there is no such document.
+    async fn get(&self, keys: &[Key]) -> Result<Vec<Option<Document>>, StoreError>;
+
+    /// Reads a range, in order, at most [`Scan::limit`] hits. Continue with [`Scan::after`] the last hit.
+    async fn scan(&self, scan: &Scan) -> Result<Vec<Hit>, StoreError>;
+
+    /// Applies a batch: all or nothing.
+    async fn commit(&self, batch: Batch) -> Result<Version, StoreError>;
+}
+
+/// What a document is called: its kind and its id within the kind.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// The kind of document: a short ASCII word such as `certificate`.
+    pub kind: Cow<'static, str>,
+    /// The id within the kind, at most [`MAX_KEY_BYTES`] bytes of UTF-8.
+    pub id: String,
+}
+
+impl Key {
+    /// A key of `kind` with `id`.
+    pub fn new(kind: impl Into<Cow<'static, str>>, id: impl Into<String>) -> Self {
+        Self { kind: kind.into(), id: id.into() }
+    }
+}
+
+impl std::fmt::Display for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.kind, self.id)
+    }
+}
+
+/// A document's version: grows with each write of the same key and is never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version(pub u64);
+
+/// A stored document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    /// What it is called.
+    pub key: Key,
+    /// The version that the last write gave it.
+    pub version: Version,
+    /// The body: UTF-8 JSON text.
+    pub body: Bytes,
+}
+
+/// One entry of a document in a named index.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IndexEntry {
+    /// The index's name: a short ASCII word.
+    pub index: Cow<'static, str>,
+    /// The value that it sorts under, at most [`MAX_KEY_BYTES`] bytes of UTF-8.
+    pub value: String,
+}
+
+impl IndexEntry {
+    /// An entry in `index` under `value`.
+    pub fn new(index: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
+        Self { index: index.into(), value: value.into() }
+    }
+}
+
+/// What a write expects of the state before its batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// There is no document under the key.
+    Absent,
+    /// The document exists and carries exactly this version.
+    Version(Version),
+}
+
+/// One write of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// Stores a document, replacing its body and its index entries.
+    Put {
+        /// The document's key.
+        key: Key,
+        /// What must hold before.
+        expect: Expect,
+        /// The new body: UTF-8 JSON text.
+        body: Bytes,
+        /// The new index entries; the old ones vanish.
+        entries: Vec<IndexEntry>,
+    },
+    /// Deletes a document with its index entries.
+    Delete {
+        /// The document's key.
+        key: Key,
+        /// The version it must have.
+        version: Version,
+    },
+    /// Writes nothing, but lets the batch fail unless the expectation holds.
+    Check {
+        /// The document's key.
+        key: Key,
+        /// What must hold.
+        expect: Expect,
+    },
+}
+
+impl Write {
+    /// The key that this write is about.
+    pub fn key(&self) -> &Key {
+        match self {
+            Write::Put { key, .. } | Write::Delete { key, .. } | Write::Check { key, .. } => key,
+        }
+    }
+
+    /// What this write expects of the state before its batch.
+    pub fn expect(&self) -> Expect {
+        match self {
+            Write::Put { expect, .. } | Write::Check { expect, .. } => *expect,
+            Write::Delete { version, .. } => Expect::Version(*version),
+        }
+    }
+}
+
+/// Writes that are applied together or not at all. No key may be put or deleted twice in one batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// The writes; their order has no meaning.
+    pub writes: Vec<Write>,
+}
+
+impl Batch {
+    /// An empty batch.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a write.
+    pub fn push(&mut self, write: Write) {
+        self.writes.push(write);
+    }
+}
+
+/// What a scan runs over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// All documents of a kind, ordered by id.
+    Kind(Cow<'static, str>),
+    /// The entries of an index, ordered by value, then kind, then id.
+    Index(Cow<'static, str>),
+}
+
+/// Which way a scan runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// Smallest first.
+    #[default]
+    Ascending,
+    /// Largest first.
+    Descending,
+}
+
+/// A place in a scan: continue strictly behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// The value of the last hit (for [`Over::Kind`], its id).
+    pub value: String,
+    /// The key of the last hit.
+    pub key: Key,
+}
+
+/// A range to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scan {
+    /// What it runs over.
+    pub over: Over,
+    /// The smallest value, inclusive; `None` from the first.
+    pub from: Option<String>,
+    /// The bound of the values, exclusive; `None` to the last.
+    pub to: Option<String>,
+    /// Continue strictly behind this place.
+    pub after: Option<Cursor>,
+    /// Which way.
+    pub order: Order,
+    /// Most hits, 1 to [`MAX_SCAN_LIMIT`].
+    pub limit: usize,
+}
+
+impl Scan {
+    /// A scan over everything in `over`, ascending, of at most `limit` hits.
+    pub fn new(over: Over, limit: usize) -> Self {
+        Self { over, from: None, to: None, after: None, order: Order::Ascending, limit }
+    }
+}
+
+/// One hit of a scan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hit {
+    /// The value it was found under (for [`Over::Kind`], its id).
+    pub value: String,
+    /// The document.
+    pub document: Document,
+}
+
+impl Hit {
+    /// The place of this hit, for [`Scan::after`].
+    pub fn cursor(&self) -> Cursor {
+        Cursor { value: self.value.clone(), key: self.document.key.clone() }
+    }
+}
