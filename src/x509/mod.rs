@@ -1,5 +1,36 @@
 //! RFC 5280 as value types: the only place that sees `der`, `x509-cert` and `cms`.
 
+mod certificate;
+mod content;
+mod csr;
+mod dns;
+mod envelope;
+mod extensions;
+mod invalid;
 mod key;
+mod lint;
+mod name;
+mod pem;
+mod san;
+mod serial;
+pub(crate) mod tbs;
+mod uri;
+mod usage;
+mod validity;
 
-pub use key::{KeyAlgorithm, PublicKey, SignatureAlgorithm, UnknownAlgorithm};
+pub(crate) use certificate::TbsView;
+pub use certificate::{Certificate, CertificateError, MAX_CERTIFICATE_BYTES};
+pub use content::Content;
+pub use csr::{Csr, CsrError, CsrRefusal, MAX_CSR_BYTES, RequestedExtensions};
+pub use dns::DnsName;
+pub use extensions::UnknownExtension;
+pub use invalid::InvalidValue;
+pub use key::{KeyAlgorithm, KeyRefusal, PublicKey, SignatureAlgorithm, UnknownAlgorithm};
+pub(crate) use lint::lint_tbs;
+pub use lint::{Lint, MAX_SANS, lint_content};
+pub use name::{Attribute, Subject};
+pub use san::{San, SanKind, SanSpec};
+pub use serial::Serial;
+pub use uri::{EmailAddress, Uri};
+pub use usage::{BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, Oid};
+pub use validity::Validity;

@@ -1,0 +1,158 @@
+//! Certificates in the inventory.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use super::{ApplicationId, CertificateId, IssuerId, Metadata, PolicyId, Principal, ProfileId, RequestId};
+use crate::x509::{Certificate, CertificateError, KeyAlgorithm, San, Serial, Subject, Validity};
+
+/// A certificate as the inventory keeps it. What it says is in its DER; the fields beside it are for searching.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateRecord {
+    /// Its id.
+    pub id: CertificateId,
+    /// The Application that owns it; `None` for the certificates of issuers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub application: Option<ApplicationId>,
+    /// The profile that it was issued under, and its revision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<(ProfileId, u32)>,
+    /// The policy that judged it, and its revision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<(PolicyId, u32)>,
+    /// The issuer that signed it; `None` if it is self-signed or imported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<IssuerId>,
+    /// The request that it came of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestId>,
+    /// The first certificate of the lineage that this one continues; its own id if it begins one.
+    pub lineage: CertificateId,
+    /// Where it came from.
+    pub origin: Origin,
+    /// Who asked for it or imported it.
+    pub requester: Principal,
+    /// Where the private key is.
+    pub custody: KeyCustody,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Metadata::is_empty")]
+    pub metadata: Metadata,
+    /// What has happened to it.
+    pub state: CertificateState,
+    /// The serial number.
+    pub serial: Serial,
+    /// SHA-256 over the DER, in hex.
+    pub fingerprint: String,
+    /// The subject.
+    pub subject: Subject,
+    /// The subject alternative names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sans: Vec<San>,
+    /// The algorithm of the subject's key.
+    pub key_algorithm: KeyAlgorithm,
+    /// When it is valid.
+    pub validity: Validity,
+    /// The certificate, DER.
+    pub der: Octets,
+    /// The rest of an imported certificate's chain, DER, as it was given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub imported_chain: Vec<Octets>,
+    /// When the record was made.
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+}
+
+impl CertificateRecord {
+    /// The certificate, read from its DER.
+    pub fn certificate(&self) -> Result<Certificate, CertificateError> {
+        Certificate::from_der(&self.der.0)
+    }
+
+    /// How it looks at the instant `now`.
+    pub fn status_at(&self, now: OffsetDateTime) -> CertificateStatus {
+        match self.state {
+            CertificateState::Active if now > self.validity.not_after() => CertificateStatus::Expired,
+            CertificateState::Active => CertificateStatus::Active,
+        }
+    }
+}
+
+/// Where a certificate came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// Issued under a profile.
+    Profile,
+    /// Imported, issued elsewhere.
+    Import,
+    /// An issuer's own.
+    Issuer,
+}
+
+/// Where the private key of a certificate is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyCustody {
+    /// Here, sealed.
+    Managed,
+    /// With the client.
+    Client,
+}
+
+/// What has happened to a certificate. That it expired is not stored: see [`CertificateRecord::status_at`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum CertificateState {
+    /// Nothing yet.
+    Active,
+}
+
+/// How a certificate looks at a given instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum CertificateStatus {
+    /// It is valid or will be.
+    Active,
+    /// Its notAfter has passed.
+    Expired,
+}
+
+impl fmt::Display for CertificateStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Active => "active",
+            Self::Expired => "expired",
+        })
+    }
+}
+
+/// Octets whose serde form is base64.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Octets(pub Vec<u8>);
+
+impl TryFrom<String> for Octets {
+    type Error = base64::DecodeError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        STANDARD.decode(text).map(Self)
+    }
+}
+
+impl From<Octets> for String {
+    fn from(octets: Octets) -> Self {
+        STANDARD.encode(octets.0)
+    }
+}
+
+impl fmt::Debug for Octets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} octets", self.0.len())
+    }
+}

@@ -1,0 +1,365 @@
+//! Completing a request: what was asked, then the profile's defaults, then what the method gives.
+
+use std::collections::BTreeMap;
+
+use time::OffsetDateTime;
+
+use super::enrollment::{Names, Source, Terms, Values};
+use super::policy::{Policy, Problem, Violation};
+use super::{Defaults, Method, Profile, Span};
+use crate::x509::{
+    Attribute, BasicConstraints, Content, Csr, ExtendedKeyUsage, InvalidValue, KeyAlgorithm, KeyUsage, KeyUsages, San,
+    SignatureAlgorithm, Subject, UnknownExtension, Validity,
+};
+
+/// A completed request: the content to be judged, and what was wrong already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// What the certificate would say. Where something asked could not be read, it is left out here and reported in
+    /// `violations`.
+    pub content: Content,
+    /// Faults of the request that no policy needs to see.
+    pub violations: Vec<Violation>,
+    /// Extensions of a certificate request that are not known and are not copied; for the requester to know.
+    pub ignored_extensions: Vec<UnknownExtension>,
+}
+
+/// What an issuer can do for a draft.
+#[derive(Clone, Debug)]
+pub struct IssuerTerms {
+    /// What its key can sign with, the usual first. Empty for a self-signed profile: the subject's own key decides.
+    pub signature_algorithms: Vec<SignatureAlgorithm>,
+    /// When it ends; no certificate may outlive it. `None` for a self-signed profile.
+    pub not_after: Option<OffsetDateTime>,
+    /// How many CAs may follow below it; `None` without limit.
+    pub path_length: Option<u8>,
+}
+
+/// Completes what is asked under `profile` into a [`Draft`], as of `now`.
+///
+/// Subject, names, usages and key of a certificate request win; of a managed-key request, what is asked; the profile's
+/// defaults fill holes. A key usage of keyCertSign makes the request one for a CA.
+pub fn complete(
+    asked: (&Source, &Names, &Terms),
+    method: Method,
+    setting: (&Profile, &Policy, &IssuerTerms),
+    now: OffsetDateTime,
+) -> Draft {
+    let (source, names, terms) = asked;
+    let (profile, policy, issuer) = setting;
+    let (defaults, backdate) = (&profile.defaults, profile.backdate);
+    let completion = Completion { terms, defaults, backdate, policy, issuer, method, now, violations: Vec::new() };
+    match source {
+        Source::Managed => completion.managed(names),
+        Source::Csr(csr) => completion.csr(csr, names),
+    }
+}
+
+struct Completion<'a> {
+    terms: &'a Terms,
+    defaults: &'a Defaults,
+    backdate: Option<Span>,
+    policy: &'a Policy,
+    issuer: &'a IssuerTerms,
+    method: Method,
+    now: OffsetDateTime,
+    violations: Vec<Violation>,
+}
+
+impl Completion<'_> {
+    fn managed(mut self, names: &Names) -> Draft {
+        let key_algorithm = self.managed_key_algorithm(names.key_algorithm);
+        let subject = self.managed_subject(names);
+        let sans = self.sans(names);
+        let usages = names.key_usages.unwrap_or_else(|| self.default_usages(key_algorithm));
+        let purposes = names.extended_key_usages.clone().unwrap_or_else(|| self.default_purposes());
+        let constraints = self.terms.basic_constraints.or(self.defaults.basic_constraints);
+        self.finish(Parts { subject, sans, key_algorithm, usages, purposes, constraints, ignored: Vec::new() })
+    }
+
+    fn csr(mut self, csr: &Csr, names: &Names) -> Draft {
+        self.refuse_names_beside_csr(names);
+        let asked = csr.extensions();
+        let key_algorithm = csr.public_key().algorithm();
+        if self.issuer.signature_algorithms.is_empty() {
+            self.report("csr", Problem::Conflict, "profile.issuer", "a self-signed profile needs a managed key");
+        }
+        self.refuse_critical(&asked.unknown);
+        let usages =
+            if asked.key_usages.is_empty() { self.default_usages(key_algorithm) } else { asked.key_usages };
+        let purposes = match asked.extended_key_usages.as_slice() {
+            [] => self.default_purposes(),
+            purposes => purposes.to_vec(),
+        };
+        let own = asked.basic_constraints.filter(|constraints| constraints.is_ca());
+        let constraints = self.terms.basic_constraints.or(own).or(self.defaults.basic_constraints);
+        let subject = self.csr_subject(csr.subject());
+        let ignored = asked.unknown.clone();
+        self.finish(Parts { subject, sans: asked.sans.clone(), key_algorithm, usages, purposes, constraints, ignored })
+    }
+
+    fn refuse_names_beside_csr(&mut self, names: &Names) {
+        if *names != Names::default() {
+            let seen = "subject, names, usages and key come from the certificate request and can not be asked beside it";
+            self.report("names", Problem::Conflict, "request", seen);
+        }
+    }
+
+    fn refuse_critical(&mut self, unknown: &[UnknownExtension]) {
+        for extension in unknown.iter().filter(|extension| extension.critical) {
+            self.violations.push(Violation {
+                field: "csr.extensions".into(),
+                problem: Problem::NotAllowed,
+                rule: "standard: an unknown extension must not be critical (RFC 5280 4.2)".into(),
+                seen: extension.oid.clone(),
+                allowed: KNOWN_EXTENSIONS.map(str::to_owned).to_vec(),
+            });
+        }
+    }
+
+    /// Request, then profile; where the policy has a list, something must supply an algorithm.
+    fn managed_key_algorithm(&mut self, asked: Option<KeyAlgorithm>) -> KeyAlgorithm {
+        let supplied = asked.or(self.defaults.key_algorithm);
+        let listed = self.policy.spec().algorithms.key.as_deref();
+        match (supplied, listed) {
+            (Some(algorithm), _) => algorithm,
+            (None, None) => KeyAlgorithm::Rsa2048,
+            (None, Some(listed)) => {
+                let allowed = listed.iter().map(ToString::to_string).collect();
+                self.violations.push(missing("key_algorithm", "policy.algorithms.key", allowed));
+                listed.first().copied().unwrap_or(KeyAlgorithm::Rsa2048)
+            }
+        }
+    }
+
+    fn managed_subject(&mut self, names: &Names) -> Subject {
+        let mut parts: BTreeMap<Attribute, &Values> = self.defaults.subject.iter().map(|(a, v)| (*a, v)).collect();
+        for (attribute, asked) in names.subject.iter() {
+            match asked {
+                Some(values) => parts.insert(*attribute, values),
+                None => parts.remove(attribute),
+            };
+        }
+        self.subject_from(parts)
+    }
+
+    fn subject_from(&mut self, parts: BTreeMap<Attribute, &Values>) -> Subject {
+        let readable = parts.into_iter().filter_map(|(attribute, values)| {
+            let values = values.as_slice().iter().map(|value| (attribute, value.clone()));
+            match Subject::from_parts(values) {
+                Ok(subject) => Some(subject),
+                Err(error) => {
+                    self.violations.push(invalid(format!("subject.{attribute}"), &error));
+                    None
+                }
+            }
+        });
+        let pairs: Vec<(Attribute, String)> = readable.flat_map(Vec::from).collect();
+        Subject::from_parts(pairs).unwrap_or_default()
+    }
+
+    /// The request's subject in its own order; where defaults fill holes, in the order of parts.
+    fn csr_subject(&mut self, own: &Subject) -> Subject {
+        let absent = |attribute: &Attribute| own.values(*attribute).next().is_none();
+        let holes: BTreeMap<Attribute, &Values> =
+            self.defaults.subject.iter().filter(|(a, _)| absent(a)).map(|(a, v)| (*a, v)).collect();
+        if holes.is_empty() {
+            return own.clone();
+        }
+        let filled = self.subject_from(holes);
+        let parts = own.iter().chain(filled.iter());
+        Subject::from_parts(parts).unwrap_or_else(|_| own.clone())
+    }
+
+    fn sans(&mut self, names: &Names) -> Vec<San> {
+        let mut sans = Vec::with_capacity(names.sans.len());
+        for (at, spec) in names.sans.iter().enumerate() {
+            match San::parse(spec.kind, &spec.value) {
+                Ok(san) => sans.push(san),
+                Err(error) => self.violations.push(invalid(format!("sans[{at}]"), &error)),
+            }
+        }
+        sans
+    }
+
+    fn default_usages(&self, key: KeyAlgorithm) -> KeyUsages {
+        self.defaults.key_usages.unwrap_or_default().difference(key.unfit_usages())
+    }
+
+    fn default_purposes(&self) -> Vec<ExtendedKeyUsage> {
+        self.defaults.extended_key_usages.clone().unwrap_or_default()
+    }
+
+    fn finish(mut self, parts: Parts) -> Draft {
+        let Parts { subject, sans, key_algorithm, usages, purposes, constraints, ignored } = parts;
+        let implied = usages.contains(KeyUsage::KeyCertSign).then_some(BasicConstraints::Ca { path_length: None });
+        let basic_constraints = constraints.filter(|c| c.is_ca()).or(implied).unwrap_or_default();
+        let content = Content {
+            subject,
+            sans,
+            key_algorithm,
+            signature_algorithm: self.signature_algorithm(key_algorithm),
+            validity: self.validity(),
+            key_usages: usages,
+            extended_key_usages: purposes,
+            basic_constraints,
+        };
+        self.respect_issuer(&content);
+        Draft { content, violations: self.violations, ignored_extensions: ignored }
+    }
+
+    /// Request, then profile, then the first that both issuer and policy can agree on.
+    fn signature_algorithm(&mut self, subject_key: KeyAlgorithm) -> SignatureAlgorithm {
+        let own = &self.issuer.signature_algorithms;
+        let possible = if own.is_empty() { subject_key.signature_algorithms() } else { own.as_slice() };
+        let listed = self.policy.spec().algorithms.signature.as_deref();
+        let supplied = self.terms.signature_algorithm.or(self.defaults.signature_algorithm);
+        let agreed = possible.iter().copied().find(|each| listed.is_none_or(|listed| listed.contains(each)));
+        let chosen = supplied.or(agreed).or_else(|| listed.and_then(|listed| listed.first().copied()));
+        let chosen = chosen.unwrap_or(possible[0]);
+        if !possible.contains(&chosen) {
+            self.violations.push(Violation {
+                field: "signature_algorithm".into(),
+                problem: Problem::NotAllowed,
+                rule: "issuer.key: its key can not sign so".into(),
+                seen: chosen.to_string(),
+                allowed: possible.iter().map(ToString::to_string).collect(),
+            });
+        }
+        chosen
+    }
+
+    fn validity(&mut self) -> Validity {
+        let Terms { ttl, not_before, not_after, .. } = *self.terms;
+        if ttl.is_some() && (not_before.is_some() || not_after.is_some()) {
+            let seen = "ttl and not_before or not_after exclude each other";
+            self.report("ttl", Problem::Conflict, "request", seen);
+        }
+        let start = not_before.unwrap_or_else(|| self.now - self.backdate.unwrap_or(NO_TIME).as_duration());
+        let end = not_after.unwrap_or_else(|| {
+            let span = ttl.unwrap_or_else(|| self.ttl_from_defaults()).as_duration();
+            start.checked_add(span).unwrap_or(start)
+        });
+        Validity::new(start, end).unwrap_or_else(|error| {
+            self.violations.push(invalid("validity".into(), &error));
+            // One that breaks no rule, so that what can not be read is not reported as too long, too.
+            Validity::clamped(self.now, stand_in_span(self.policy).as_duration())
+        })
+    }
+
+    fn ttl_from_defaults(&mut self) -> Span {
+        let max = self.policy.spec().validity.max;
+        let default = self.defaults.ttl;
+        if let Some((ttl, max)) = default.zip(max).filter(|(ttl, max)| ttl > max) {
+            // Not clamped: the policy changed under the profile, and a person must decide.
+            self.violations.push(Violation {
+                field: "ttl".into(),
+                problem: Problem::OutOfRange,
+                rule: "profile.defaults.ttl: it is longer than policy.validity.max (configuration drift)".into(),
+                seen: ttl.to_string(),
+                allowed: vec![format!("at most {max}")],
+            });
+            return max;
+        }
+        default.or_else(|| self.method.default_ttl()).unwrap_or_else(|| {
+            let allowed = vec![max.map_or_else(|| "a ttl or not_after".into(), |max| format!("a ttl of at most {max}"))];
+            self.violations.push(missing("ttl", "request: a time to live is needed", allowed));
+            stand_in_span(self.policy)
+        })
+    }
+
+    fn respect_issuer(&mut self, content: &Content) {
+        let not_after = content.validity.not_after();
+        if let Some(limit) = self.issuer.not_after.filter(|limit| not_after > *limit) {
+            self.violations.push(Violation {
+                field: "not_after".into(),
+                problem: Problem::OutOfRange,
+                rule: "issuer.not_after: a certificate must not outlive its issuer".into(),
+                seen: not_after.to_string(),
+                allowed: vec![format!("at most {limit}")],
+            });
+        }
+        if not_after <= self.now {
+            let seen = not_after.to_string();
+            let rule = "request: a certificate must not be expired when it is issued".to_owned();
+            let allowed = vec![format!("later than {}", self.now)];
+            let field = "not_after".to_owned();
+            self.violations.push(Violation { field, problem: Problem::OutOfRange, rule, seen, allowed });
+        }
+        self.respect_path_length(content.basic_constraints);
+    }
+
+    fn respect_path_length(&mut self, seen: BasicConstraints) {
+        let (BasicConstraints::Ca { path_length }, Some(limit)) = (seen, self.issuer.path_length) else { return };
+        let fits = limit > 0 && path_length.is_some_and(|length| length < limit);
+        if !fits {
+            let allowed = match limit {
+                0 => Vec::new(),
+                limit => vec![format!("a CA with a path length of at most {}", limit - 1)],
+            };
+            self.violations.push(Violation {
+                field: "basic_constraints".into(),
+                problem: Problem::OutOfRange,
+                rule: format!("issuer.path_length: {limit}"),
+                seen: seen.to_string(),
+                allowed,
+            });
+        }
+    }
+
+    fn report(&mut self, field: &str, problem: Problem, rule: &str, seen: &str) {
+        let (field, rule, seen) = (field.to_owned(), rule.to_owned(), seen.to_owned());
+        self.violations.push(Violation { field, problem, rule, seen, allowed: Vec::new() });
+    }
+}
+
+struct Parts {
+    subject: Subject,
+    sans: Vec<San>,
+    key_algorithm: KeyAlgorithm,
+    usages: KeyUsages,
+    purposes: Vec<ExtendedKeyUsage>,
+    constraints: Option<BasicConstraints>,
+    ignored: Vec<UnknownExtension>,
+}
+
+const NO_TIME: Span = Span::days(0);
+const KNOWN_EXTENSIONS: [&str; 4] = ["subjectAltName", "keyUsage", "extKeyUsage", "basicConstraints"];
+
+fn stand_in_span(policy: &Policy) -> Span {
+    let rules = &policy.spec().validity;
+    rules.max.or(rules.min).filter(|span| span.as_seconds() > 0).unwrap_or(Span::days(1))
+}
+
+fn invalid(field: String, error: &InvalidValue) -> Violation {
+    Violation {
+        field,
+        problem: Problem::Invalid,
+        rule: format!("standard: {}", error.what),
+        seen: error.seen.clone(),
+        allowed: vec![error.accepted.to_string()],
+    }
+}
+
+fn missing(field: &str, rule: &str, allowed: Vec<String>) -> Violation {
+    Violation { field: field.into(), problem: Problem::Missing, rule: rule.into(), seen: String::new(), allowed }
+}
+
+/// Which defaults the policy refuses: a request that leaves everything open is completed and judged, and what is merely
+/// missing is passed over, for requests will bring it.
+pub(super) fn judge_defaults(
+    defaults: &Defaults,
+    backdate: Option<Span>,
+    policy: &Policy,
+    now: OffsetDateTime,
+) -> Vec<Violation> {
+    let issuer = IssuerTerms { signature_algorithms: SignatureAlgorithm::ALL.to_vec(), not_after: None, path_length: None };
+    let terms = Terms::default();
+    let method = Method::Api;
+    let (issuer, terms) = (&issuer, &terms);
+    let completion = Completion { terms, defaults, backdate, policy, issuer, method, now, violations: Vec::new() };
+    let draft = completion.managed(&Names::default());
+    let judged = policy.judge(&draft.content, now).into_violations();
+    let all = draft.violations.into_iter().chain(judged);
+    all.filter(|violation| violation.problem != Problem::Missing).collect()
+}

@@ -1,0 +1,199 @@
+//! One arriving ask, whatever method brought it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use super::policy::Table;
+use super::{ApplicationId, Method, ProfileId, Span};
+use crate::x509::{
+    Attribute, BasicConstraints, Csr, ExtendedKeyUsage, KeyAlgorithm, KeyUsages, SanKind, SanSpec, SignatureAlgorithm,
+};
+
+/// An ask for a certificate under one attachment. Values are taken as given and judged when it is submitted, so that
+/// everything wrong with it is reported at once.
+#[derive(Clone, Debug)]
+pub struct Enrollment {
+    /// The Application that asks.
+    pub application: ApplicationId,
+    /// The attached profile to issue under.
+    pub profile: ProfileId,
+    /// The method that brought it.
+    pub method: Method,
+    /// Where the key comes from.
+    pub source: Source,
+    /// The subject, names and usages asked for. A certificate request brings its own: beside one these must be empty.
+    pub names: Names,
+    /// What else is asked.
+    pub terms: Terms,
+    /// Tags for request and certificate.
+    pub metadata: BTreeMap<String, String>,
+    /// The same key with the same content gets the same certificate; with other content it is refused. Kept per
+    /// Application and requester, 1 to 200 characters.
+    pub idempotency_key: Option<String>,
+}
+
+/// Where a certificate's key comes from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// It is made, sealed and kept here.
+    Managed,
+    /// A certificate request brings it, with names and usages. The profile's defaults fill holes.
+    Csr(Box<Csr>),
+}
+
+/// What a managed-key request says about subject and key. Absent fields take the profile's default.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Names {
+    /// Subject attributes: absent takes the profile's default, `null` clears it, a value replaces it.
+    #[serde(skip_serializing_if = "Table::is_empty")]
+    pub subject: Table<Attribute, Option<Values>>,
+    /// Subject alternative names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sans: Vec<SanSpec>,
+    /// The key's algorithm.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_algorithm: Option<KeyAlgorithm>,
+    /// The key usages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_usages: Option<KeyUsages>,
+    /// The extended key usages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extended_key_usages: Option<Vec<ExtendedKeyUsage>>,
+}
+
+/// One text or several.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Values {
+    /// One.
+    One(String),
+    /// Several, in order, for attributes that may be repeated.
+    Many(Vec<String>),
+}
+
+impl Values {
+    /// The texts.
+    pub fn as_slice(&self) -> &[String] {
+        match self {
+            Self::One(text) => std::slice::from_ref(text),
+            Self::Many(texts) => texts,
+        }
+    }
+}
+
+impl From<&str> for Values {
+    fn from(text: &str) -> Self {
+        Self::One(text.to_owned())
+    }
+}
+
+/// What a request asks beside names and key.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Terms {
+    /// How long it shall be valid. Excludes `not_before` and `not_after`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<Span>,
+    /// From when it shall be valid.
+    #[serde(with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<OffsetDateTime>,
+    /// Until when it shall be valid.
+    #[serde(with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
+    pub not_after: Option<OffsetDateTime>,
+    /// Whether it shall be a CA.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub basic_constraints: Option<BasicConstraints>,
+    /// What the issuer shall sign with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature_algorithm: Option<SignatureAlgorithm>,
+}
+
+impl Enrollment {
+    /// An ask by library call for a certificate with a managed key.
+    pub fn managed(application: ApplicationId, profile: ProfileId) -> Self {
+        Self::new(application, profile, Source::Managed)
+    }
+
+    /// An ask by library call for a certificate on `csr`'s key.
+    pub fn csr(application: ApplicationId, profile: ProfileId, csr: Csr) -> Self {
+        Self::new(application, profile, Source::Csr(Box::new(csr)))
+    }
+
+    fn new(application: ApplicationId, profile: ProfileId, source: Source) -> Self {
+        Self {
+            application,
+            profile,
+            method: Method::Api,
+            source,
+            names: Names::default(),
+            terms: Terms::default(),
+            metadata: BTreeMap::new(),
+            idempotency_key: None,
+        }
+    }
+
+    /// Sets the common name.
+    #[must_use]
+    pub fn common_name(self, name: &str) -> Self {
+        self.attribute(Attribute::CommonName, name)
+    }
+
+    /// Sets a subject attribute.
+    #[must_use]
+    pub fn attribute(mut self, attribute: Attribute, value: impl Into<Values>) -> Self {
+        let value = Some(value.into());
+        self.names.subject.0.insert(attribute, value);
+        self
+    }
+
+    /// Leaves a subject attribute out, whatever the profile's default.
+    #[must_use]
+    pub fn without(mut self, attribute: Attribute) -> Self {
+        self.names.subject.0.insert(attribute, None);
+        self
+    }
+
+    /// Adds a DNS name.
+    #[must_use]
+    pub fn dns(self, name: &str) -> Self {
+        self.san(SanKind::DnsName, name)
+    }
+
+    /// Adds a subject alternative name.
+    #[must_use]
+    pub fn san(mut self, kind: SanKind, value: &str) -> Self {
+        self.names.sans.push(SanSpec { kind, value: value.to_owned() });
+        self
+    }
+
+    /// Sets the managed key's algorithm.
+    #[must_use]
+    pub fn key_algorithm(mut self, algorithm: KeyAlgorithm) -> Self {
+        self.names.key_algorithm = Some(algorithm);
+        self
+    }
+
+    /// Sets how long it shall be valid.
+    #[must_use]
+    pub fn ttl(mut self, ttl: Span) -> Self {
+        self.terms.ttl = Some(ttl);
+        self
+    }
+
+    /// Adds a tag.
+    #[must_use]
+    pub fn tag(mut self, key: &str, value: &str) -> Self {
+        self.metadata.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Sets the idempotency key.
+    #[must_use]
+    pub fn idempotency_key(mut self, key: &str) -> Self {
+        self.idempotency_key = Some(key.to_owned());
+        self
+    }
+}

@@ -1,0 +1,194 @@
+//! Identifiers: 48 bits of time and 80 of randomness, sortable, with a prefix that says what they name.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use crate::x509::InvalidValue;
+
+/// Crockford's base 32, lower case.
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+const DIGITS: usize = 26;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident = $prefix:literal;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(u128);
+
+        impl $name {
+            /// The text in front of the digits.
+            pub const PREFIX: &'static str = $prefix;
+
+            /// A new identifier; ids made later sort later.
+            pub fn new(now: OffsetDateTime, random: [u8; 10]) -> Self {
+                Self(compose(now, random))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str($prefix)?;
+                write_digits(self.0, f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidValue;
+
+            fn from_str(text: &str) -> Result<Self, InvalidValue> {
+                let digits = text.strip_prefix($prefix);
+                let refuse = || InvalidValue::new("id", text, concat!("`", $prefix, "` and 26 characters of base 32"));
+                digits.and_then(read_digits).map(Self).ok_or_else(refuse)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidValue;
+
+            fn try_from(text: String) -> Result<Self, InvalidValue> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.to_string()
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// Names an Application.
+    ApplicationId = "app-";
+    /// Names a certificate profile.
+    ProfileId = "prof-";
+    /// Names an issuance policy.
+    PolicyId = "pol-";
+    /// Names an issuer.
+    IssuerId = "iss-";
+    /// Names a certificate in the inventory.
+    CertificateId = "cert-";
+    /// Names a certificate request.
+    RequestId = "req-";
+    /// Names an event of the audit trail.
+    EventId = "evt-";
+}
+
+fn compose(now: OffsetDateTime, random: [u8; 10]) -> u128 {
+    let milliseconds = u128::try_from(now.unix_timestamp_nanos() / 1_000_000).unwrap_or_default() & 0xffff_ffff_ffff;
+    let mut octets = [0; 16];
+    octets[6..].copy_from_slice(&random);
+    (milliseconds << 80) | u128::from_be_bytes(octets)
+}
+
+fn write_digits(value: u128, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut digits = [0; DIGITS];
+    let mut rest = value;
+    for digit in digits.iter_mut().rev() {
+        *digit = ALPHABET[(rest & 31) as usize];
+        rest >>= 5;
+    }
+    f.write_str(std::str::from_utf8(&digits).unwrap_or_default())
+}
+
+fn read_digits(text: &str) -> Option<u128> {
+    let first_fits = text.bytes().next().is_some_and(|b| b.is_ascii_digit() && b < b'8');
+    if text.len() != DIGITS || !first_fits {
+        return None;
+    }
+    text.bytes().try_fold(0_u128, |value, byte| {
+        let digit = ALPHABET.iter().position(|known| *known == byte)?;
+        Some(value << 5 | digit as u128)
+    })
+}
+
+/// A name that people give and URLs carry: 1 to 64 lower-case letters, digits, `-` and `_`, beginning with a letter
+/// or digit.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Slug(String);
+
+impl Slug {
+    /// The name's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Slug {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        let spelled = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_');
+        let starts = text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
+        if spelled && starts && text.len() <= 64 {
+            return Ok(Self(text.to_owned()));
+        }
+        let accepted = "1 to 64 lower-case letters, digits, `-` and `_`, beginning with a letter or digit";
+        Err(InvalidValue::new("name", text, accepted))
+    }
+}
+
+impl TryFrom<String> for Slug {
+    type Error = InvalidValue;
+
+    fn try_from(text: String) -> Result<Self, InvalidValue> {
+        text.parse()
+    }
+}
+
+impl From<Slug> for String {
+    fn from(slug: Slug) -> Self {
+        slug.0
+    }
+}
+
+impl fmt::Display for Slug {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[test]
+    fn ids_sort_by_time_and_survive_text() {
+        let early = CertificateId::new(datetime!(2026-01-01 0:00 UTC), [0xff; 10]);
+        let late = CertificateId::new(datetime!(2026-01-01 0:00:01 UTC), [0; 10]);
+        assert!(early < late);
+        assert!(early.to_string() < late.to_string());
+        assert_eq!(early.to_string().parse::<CertificateId>().unwrap(), early);
+    }
+
+    #[test]
+    fn an_id_of_another_kind_is_refused() {
+        let id = PolicyId::new(datetime!(2026-01-01 0:00 UTC), [7; 10]).to_string();
+        assert!(id.parse::<ProfileId>().is_err());
+        assert!(id.to_uppercase().parse::<PolicyId>().is_err());
+        assert!("pol-zzzzzzzzzzzzzzzzzzzzzzzzzz".parse::<PolicyId>().is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn reading_never_panics(text in "\\PC{0,40}") {
+            let _ = text.parse::<RequestId>();
+            let _ = text.parse::<Slug>();
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! The rules of the office: pure values and functions, without I/O, clock or randomness.
+//!
+//! `now` and random octets are parameters. Nothing here knows a store, a key or a network; imports run to
+//! [`x509`](crate::x509) and nowhere else in the crate.
+
+pub mod policy;
+
+mod application;
+mod certificate;
+mod draft;
+mod enrollment;
+mod event;
+mod id;
+mod issuer;
+mod metadata;
+mod method;
+mod preset;
+mod profile;
+mod request;
+mod role;
+mod span;
+
+pub use application::{Application, ApplicationSpec, Attachment, AttachmentSpec, KeyRereading, Member};
+pub use certificate::{CertificateRecord, CertificateState, CertificateStatus, KeyCustody, Origin};
+pub use draft::{Draft, IssuerTerms, complete};
+pub use enrollment::{Enrollment, Names, Source, Terms, Values};
+pub use event::{Event, EventKind};
+pub use id::{ApplicationId, CertificateId, EventId, IssuerId, PolicyId, ProfileId, RequestId, Slug};
+pub use issuer::{IssuerKey, IssuerRecord, IssuerSpec, IssuerState, IssuerUrls};
+pub use metadata::Metadata;
+pub use method::{
+    AcmeChecks, AcmeSettings, ApiSettings, BootstrapTrust, EstSettings, Method, Methods, ScepCaCertificates, ScepChallenge,
+    ScepRenewal, ScepSettings,
+};
+pub use policy::{Policy, PolicySpec, Verdict, Violation};
+pub use preset::Preset;
+pub use profile::{Defaults, IssuerChoice, Profile, ProfileError, ProfileSpec};
+pub use request::{CertificateRequest, RequestState};
+pub use role::{Action, Actor, Principal, PrincipalKind, Role, Standing};
+pub use span::Span;

@@ -1,0 +1,79 @@
+//! Certificate requests that passed judgement, and what became of them.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use super::{ApplicationId, CertificateId, IssuerId, Metadata, Method, PolicyId, Principal, ProfileId, RequestId};
+use crate::x509::{Content, Serial, UnknownExtension};
+
+/// A request as it is kept. What fails judgement never becomes one: it leaves only an event.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CertificateRequest {
+    /// Its id.
+    pub id: RequestId,
+    /// The Application that asked.
+    pub application: ApplicationId,
+    /// The profile and its revision.
+    pub profile: (ProfileId, u32),
+    /// The policy that judged, and its revision.
+    pub policy: (PolicyId, u32),
+    /// How it was asked.
+    pub method: Method,
+    /// Who asked.
+    pub requester: Principal,
+    /// Tags, copied to the certificate.
+    pub metadata: Metadata,
+    /// Extensions that the certificate request asked for, that are unknown and were not copied.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignored_extensions: Vec<UnknownExtension>,
+    /// Where it stands.
+    pub state: RequestState,
+    /// When it was made.
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+    /// When its state last changed.
+    #[serde(with = "time::serde::rfc3339")]
+    pub updated_at: OffsetDateTime,
+}
+
+/// Where a request stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum RequestState {
+    /// Serial and bytes are fixed and recorded; the key has been or will be asked to sign exactly these.
+    Issuing(Box<Intent>),
+    /// The certificate is in the inventory.
+    Issued {
+        /// The certificate.
+        certificate: CertificateId,
+    },
+    /// The issuer's signer refused for good.
+    Failed {
+        /// What it said.
+        reason: String,
+    },
+}
+
+/// What was fixed before a key was touched.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Intent {
+    /// The certificate's id in the inventory to be.
+    pub certificate: CertificateId,
+    /// The issuer whose key signs.
+    pub issuer: IssuerId,
+    /// The serial number that is reserved.
+    pub serial: Serial,
+    /// What the bytes say.
+    pub content: Content,
+    /// The to-be-signed bytes, base64.
+    pub tbs: super::certificate::Octets,
+    /// The subject's public key, DER `SubjectPublicKeyInfo`.
+    pub public_key: super::certificate::Octets,
+    /// Whether the subject's key is kept here.
+    pub custody: super::KeyCustody,
+    /// When signing is tried again, should nobody report back.
+    #[serde(with = "time::serde::rfc3339")]
+    pub retry_at: OffsetDateTime,
+    /// How often it was tried.
+    pub attempts: u32,
+}

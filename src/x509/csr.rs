@@ -1,0 +1,192 @@
+//! Certificate requests (PKCS#10, RFC 2986) that have proved possession of their key.
+
+use der::Decode;
+use x509_cert::request::{CertReqInfo, ExtensionReq};
+
+use super::envelope::Envelope;
+use super::extensions::Extensions;
+use super::{
+    BasicConstraints, ExtendedKeyUsage, InvalidValue, KeyRefusal, KeyUsages, PublicKey, San, SignatureAlgorithm,
+    Subject, UnknownExtension, pem,
+};
+use crate::crypto;
+
+/// Largest request that is looked at, in bytes of PEM or DER.
+pub const MAX_CSR_BYTES: usize = 64 * 1024;
+
+const PEM_LABELS: [&str; 2] = ["CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"];
+
+/// A certificate request whose signature proves possession of the private key and whose key is fit for use.
+///
+/// There is no way to hold one that did not prove it.
+#[derive(Clone, Debug)]
+pub struct Csr {
+    subject: Subject,
+    public_key: PublicKey,
+    extensions: RequestedExtensions,
+    der: Vec<u8>,
+}
+
+/// The extensions that a request asks for; empty and `None` where it asks for none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequestedExtensions {
+    /// The subject alternative names.
+    pub sans: Vec<San>,
+    /// The key usages.
+    pub key_usages: KeyUsages,
+    /// The extended key usages.
+    pub extended_key_usages: Vec<ExtendedKeyUsage>,
+    /// The basic constraints.
+    pub basic_constraints: Option<BasicConstraints>,
+    /// Extensions that the crate does not know and never copies.
+    pub unknown: Vec<UnknownExtension>,
+}
+
+/// Why a certificate request was refused before any policy saw it: every reason that could be found.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the certificate request is refused: {}", reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+pub struct CsrError {
+    /// The reasons, at least one.
+    pub reasons: Vec<CsrRefusal>,
+}
+
+/// One reason why a certificate request is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CsrRefusal {
+    /// It is larger than [`MAX_CSR_BYTES`].
+    #[error("it has {bytes} bytes; accepted are at most {MAX_CSR_BYTES}")]
+    TooLarge {
+        /// The size seen.
+        bytes: usize,
+    },
+    /// It is not one PEM block or DER structure of RFC 2986.
+    #[error("it can not be read: {reason}; accepted is one PKCS#10 request in PEM or DER")]
+    Malformed {
+        /// What the decoder stumbled over.
+        reason: String,
+    },
+    /// Its public key is of no use.
+    #[error("publicKey: {0}")]
+    Key(#[from] KeyRefusal),
+    /// It is signed with an algorithm that the crate does not accept, or that does not fit the key.
+    #[error("signatureAlgorithm: {oid} is not accepted with this key")]
+    SignatureAlgorithm {
+        /// The object identifier seen.
+        oid: String,
+    },
+    /// Its signature does not verify under its own key: no proof of possession.
+    #[error("signature: it does not verify under the request's own key (no proof of possession)")]
+    ProofOfPossession,
+    /// Its subject or a known extension holds what can not be issued.
+    #[error(transparent)]
+    Value(#[from] InvalidValue),
+}
+
+impl From<CsrRefusal> for CsrError {
+    fn from(reason: CsrRefusal) -> Self {
+        Self { reasons: vec![reason] }
+    }
+}
+
+impl Csr {
+    /// Reads a request from PEM or DER and verifies its proof of possession.
+    ///
+    /// # Errors
+    /// Every reason found: size, syntax, key, proof of possession, names and extensions that can not be read.
+    pub fn parse(bytes: &[u8]) -> Result<Self, CsrError> {
+        if bytes.len() > MAX_CSR_BYTES {
+            return Err(CsrRefusal::TooLarge { bytes: bytes.len() }.into());
+        }
+        Self::from_der(&to_der(bytes)?)
+    }
+
+    fn from_der(der: &[u8]) -> Result<Self, CsrError> {
+        let envelope = Envelope::from_der(der).map_err(malformed)?;
+        let info = CertReqInfo::from_der(envelope.body).map_err(malformed)?;
+        let mut reasons = Vec::new();
+        let subject = keep(Subject::from_name(&info.subject), &mut reasons);
+        let extensions = keep(requested_extensions(&info), &mut reasons);
+        let public_key = keep(prove_possession(&envelope, &info), &mut reasons);
+        match (subject, extensions, public_key) {
+            (Some(subject), Some(extensions), Some(public_key)) => {
+                Ok(Self { subject, public_key, extensions, der: der.to_vec() })
+            }
+            _ => Err(CsrError { reasons }),
+        }
+    }
+
+    /// The subject asked for; may be empty.
+    pub fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// The key whose possession was proved.
+    pub fn public_key(&self) -> &PublicKey {
+        &self.public_key
+    }
+
+    /// The extensions asked for.
+    pub fn extensions(&self) -> &RequestedExtensions {
+        &self.extensions
+    }
+
+    /// The request's DER.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+}
+
+fn keep<T, E: Into<CsrRefusal>>(result: Result<T, E>, reasons: &mut Vec<CsrRefusal>) -> Option<T> {
+    result.map_err(|reason| reasons.push(reason.into())).ok()
+}
+
+fn malformed(error: der::Error) -> CsrRefusal {
+    CsrRefusal::Malformed { reason: error.to_string() }
+}
+
+fn to_der(bytes: &[u8]) -> Result<Vec<u8>, CsrRefusal> {
+    let is_der = bytes.first() == Some(&0x30);
+    if is_der {
+        return Ok(bytes.to_vec());
+    }
+    let unreadable = |reason: String| CsrRefusal::Malformed { reason };
+    let text = std::str::from_utf8(bytes).map_err(|error| unreadable(error.to_string()))?;
+    let label = PEM_LABELS.into_iter().find(|label| text.contains(&format!("BEGIN {label}-"))).unwrap_or(PEM_LABELS[0]);
+    let mut blocks = pem::decode_all(text, label, MAX_CSR_BYTES).map_err(|error| unreadable(error.to_string()))?;
+    match (blocks.pop(), blocks.len()) {
+        (Some(der), 0) => Ok(der),
+        (_, others) => Err(unreadable(format!("{others} further PEM blocks"))),
+    }
+}
+
+fn prove_possession(envelope: &Envelope<'_>, info: &CertReqInfo) -> Result<PublicKey, CsrRefusal> {
+    let spki = der::Encode::to_der(&info.public_key).map_err(malformed)?;
+    let key = PublicKey::from_spki_der(&spki)?;
+    let algorithm = SignatureAlgorithm::from_identifier(&envelope.algorithm)
+        .filter(|algorithm| key.algorithm().signature_algorithms().contains(algorithm))
+        .ok_or_else(|| CsrRefusal::SignatureAlgorithm { oid: envelope.algorithm.oid.to_string() })?;
+    crypto::verify(&key, algorithm, envelope.body, envelope.signature)
+        .map_err(|_| CsrRefusal::ProofOfPossession)?;
+    Ok(key)
+}
+
+fn requested_extensions(info: &CertReqInfo) -> Result<RequestedExtensions, InvalidValue> {
+    let accepted = "one extensionRequest attribute with one value (RFC 2985 section 5.4.2)";
+    let refuse = |seen: String| InvalidValue::new("extensionRequest", seen, accepted);
+    let mut asking = info.attributes.iter().filter(|attribute| attribute.oid == <ExtensionReq as const_oid::AssociatedOid>::OID);
+    let Some(attribute) = asking.next() else { return Ok(RequestedExtensions::default()) };
+    let value = match (attribute.values.len(), attribute.values.get(0), asking.next()) {
+        (1, Some(value), None) => value,
+        (values, ..) => return Err(refuse(format!("{values} values, or several attributes"))),
+    };
+    let list: ExtensionReq = value.decode_as().map_err(|error: der::Error| refuse(error.to_string()))?;
+    let read = Extensions::read(&list.0)?;
+    Ok(RequestedExtensions {
+        sans: read.sans,
+        key_usages: read.key_usages,
+        extended_key_usages: read.extended_key_usages,
+        basic_constraints: read.basic_constraints,
+        unknown: read.unknown,
+    })
+}

@@ -1,0 +1,279 @@
+//! Subject alternative names as typed values (RFC 5280 section 4.2.1.6).
+
+use std::fmt;
+use std::net::IpAddr;
+
+use const_oid::ObjectIdentifier;
+use der::asn1::{Any, Ia5String, Utf8StringRef};
+use serde::{Deserialize, Serialize};
+use x509_cert::ext::pkix::name::{GeneralName, OtherName};
+
+use super::{DnsName, EmailAddress, InvalidValue, Uri};
+
+/// User principal name, an `otherName` of Microsoft's.
+const UPN: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.20.2.3");
+
+/// The kinds of subject alternative name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SanKind {
+    /// A DNS name.
+    #[serde(alias = "dns", alias = "DNS")]
+    DnsName,
+    /// An IPv4 or IPv6 address.
+    #[serde(alias = "ip", alias = "IP")]
+    IpAddress,
+    /// An e-mail address.
+    Email,
+    /// A URI.
+    #[serde(alias = "URI")]
+    Uri,
+    /// A user principal name.
+    #[serde(alias = "UPN")]
+    Upn,
+}
+
+impl SanKind {
+    /// Every kind.
+    pub const ALL: [SanKind; 5] = [Self::DnsName, Self::IpAddress, Self::Email, Self::Uri, Self::Upn];
+
+    /// The spelling in policies and at the API, for example `dns_name`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DnsName => "dns_name",
+            Self::IpAddress => "ip_address",
+            Self::Email => "email",
+            Self::Uri => "uri",
+            Self::Upn => "upn",
+        }
+    }
+}
+
+impl fmt::Display for SanKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One subject alternative name.
+///
+/// ```
+/// use chancery::x509::San;
+/// assert_eq!(San::dns("API.Example.com")?.value(), "api.example.com");
+/// assert!(San::dns("a.*.example.com").is_err());
+/// # Ok::<_, chancery::x509::InvalidValue>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "SanSpec", into = "SanSpec")]
+pub enum San {
+    /// A DNS name in A-labels, lower case; may start with `*.`.
+    Dns(DnsName),
+    /// An address.
+    Ip(IpAddr),
+    /// An e-mail address (rfc822Name).
+    Email(EmailAddress),
+    /// An absolute URI.
+    Uri(Uri),
+    /// A user principal name, `user@realm`.
+    Upn(String),
+}
+
+/// A subject alternative name as people and programs write it: `{"type": "dns_name", "value": "…"}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SanSpec {
+    /// The kind.
+    #[serde(rename = "type")]
+    pub kind: SanKind,
+    /// The value's text.
+    pub value: String,
+}
+
+impl San {
+    /// A DNS name; internationalised names are turned into A-labels.
+    pub fn dns(text: &str) -> Result<Self, InvalidValue> {
+        text.parse().map(Self::Dns)
+    }
+
+    /// An IP address in the usual notation.
+    pub fn ip(text: &str) -> Result<Self, InvalidValue> {
+        let accepted = "an IPv4 or IPv6 address, such as `192.0.2.1` or `2001:db8::1`";
+        let address: IpAddr = text.parse().map_err(|_| InvalidValue::new("ip_address", text, accepted))?;
+        Self::from_address(address)
+    }
+
+    /// An address. IPv4-mapped IPv6 addresses are refused, for a rule on the IPv4 address would not see them.
+    pub fn from_address(address: IpAddr) -> Result<Self, InvalidValue> {
+        match address {
+            IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some() => {
+                Err(InvalidValue::new("ip_address", address.to_string(), "the plain IPv4 address"))
+            }
+            _ => Ok(Self::Ip(address)),
+        }
+    }
+
+    /// An e-mail address.
+    pub fn email(text: &str) -> Result<Self, InvalidValue> {
+        text.parse().map(Self::Email)
+    }
+
+    /// An absolute URI.
+    pub fn uri(text: &str) -> Result<Self, InvalidValue> {
+        text.parse().map(Self::Uri)
+    }
+
+    /// A user principal name.
+    pub fn upn(text: &str) -> Result<Self, InvalidValue> {
+        let parts = text.split_once('@').filter(|(user, realm)| !user.is_empty() && !realm.is_empty());
+        let plain = text.len() <= 1024 && !text.chars().any(|c| c.is_control() || c.is_whitespace());
+        match parts {
+            Some((_, realm)) if plain && !realm.contains('@') => Ok(Self::Upn(text.to_owned())),
+            _ => Err(InvalidValue::new("upn", text, "`user@realm` without spaces")),
+        }
+    }
+
+    /// A name of `kind` from its text.
+    pub fn parse(kind: SanKind, text: &str) -> Result<Self, InvalidValue> {
+        match kind {
+            SanKind::DnsName => Self::dns(text),
+            SanKind::IpAddress => Self::ip(text),
+            SanKind::Email => Self::email(text),
+            SanKind::Uri => Self::uri(text),
+            SanKind::Upn => Self::upn(text),
+        }
+    }
+
+    /// The kind.
+    pub fn kind(&self) -> SanKind {
+        match self {
+            Self::Dns(_) => SanKind::DnsName,
+            Self::Ip(_) => SanKind::IpAddress,
+            Self::Email(_) => SanKind::Email,
+            Self::Uri(_) => SanKind::Uri,
+            Self::Upn(_) => SanKind::Upn,
+        }
+    }
+
+    /// The value's text in canonical form.
+    pub fn value(&self) -> String {
+        match self {
+            Self::Dns(name) => name.to_string(),
+            Self::Ip(address) => address.to_string(),
+            Self::Email(address) => address.to_string(),
+            Self::Uri(uri) => uri.to_string(),
+            Self::Upn(name) => name.clone(),
+        }
+    }
+
+    pub(super) fn to_general_name(&self) -> der::Result<GeneralName> {
+        Ok(match self {
+            Self::Dns(name) => GeneralName::DnsName(Ia5String::new(name.as_str())?),
+            Self::Ip(address) => GeneralName::from(*address),
+            Self::Email(address) => GeneralName::Rfc822Name(Ia5String::new(address.as_str())?),
+            Self::Uri(uri) => GeneralName::UniformResourceIdentifier(Ia5String::new(uri.as_str())?),
+            Self::Upn(name) => GeneralName::OtherName(OtherName {
+                type_id: UPN,
+                value: Any::encode_from(&Utf8StringRef::new(name)?)?,
+            }),
+        })
+    }
+
+    pub(super) fn from_general_name(name: &GeneralName) -> Result<Self, InvalidValue> {
+        match name {
+            GeneralName::DnsName(text) => Self::dns(text.as_str()),
+            GeneralName::Rfc822Name(text) => Self::email(text.as_str()),
+            GeneralName::UniformResourceIdentifier(text) => Self::uri(text.as_str()),
+            GeneralName::IpAddress(octets) => address_from_octets(octets.as_bytes()),
+            GeneralName::OtherName(other) if other.type_id == UPN => upn_from_any(&other.value),
+            other => Err(unsupported(other)),
+        }
+    }
+}
+
+fn address_from_octets(octets: &[u8]) -> Result<San, InvalidValue> {
+    let address = match octets.len() {
+        4 => <[u8; 4]>::try_from(octets).map(IpAddr::from),
+        _ => <[u8; 16]>::try_from(octets).map(IpAddr::from),
+    };
+    let address = address.map_err(|_| {
+        InvalidValue::new("ip_address", format!("{} octets", octets.len()), "4 octets (IPv4) or 16 octets (IPv6)")
+    })?;
+    San::from_address(address)
+}
+
+fn upn_from_any(value: &Any) -> Result<San, InvalidValue> {
+    let text = Utf8StringRef::try_from(value)
+        .map_err(|error| InvalidValue::new("upn", error.to_string(), "a UTF8String"))?;
+    San::upn(text.as_str())
+}
+
+fn unsupported(name: &GeneralName) -> InvalidValue {
+    let seen = match name {
+        GeneralName::OtherName(other) => format!("otherName {}", other.type_id),
+        GeneralName::DirectoryName(name) => format!("directoryName {name}"),
+        GeneralName::EdiPartyName(_) => "ediPartyName".to_owned(),
+        GeneralName::RegisteredId(oid) => format!("registeredID {oid}"),
+        known => format!("{known:?}"),
+    };
+    InvalidValue::new("subject alternative name", seen, "dns_name, ip_address, email, uri or upn")
+}
+
+impl TryFrom<SanSpec> for San {
+    type Error = InvalidValue;
+
+    fn try_from(spec: SanSpec) -> Result<Self, InvalidValue> {
+        Self::parse(spec.kind, &spec.value)
+    }
+}
+
+impl From<San> for SanSpec {
+    fn from(san: San) -> Self {
+        Self { kind: san.kind(), value: san.value() }
+    }
+}
+
+impl fmt::Display for San {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.kind(), self.value())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_survives_der() {
+        let names = [
+            San::dns("*.example.com").unwrap(),
+            San::ip("192.0.2.1").unwrap(),
+            San::ip("2001:db8::1").unwrap(),
+            San::email("Jane.Doe@Example.com").unwrap(),
+            San::uri("spiffe://example.org/ns/a").unwrap(),
+            San::upn("jané@corp.example").unwrap(),
+        ];
+        for name in names {
+            assert_eq!(San::from_general_name(&name.to_general_name().unwrap()).unwrap(), name);
+        }
+    }
+
+    #[test]
+    fn names_of_other_kinds_say_what_they_are() {
+        let other = GeneralName::RegisteredId(UPN);
+        assert!(San::from_general_name(&other).unwrap_err().seen.starts_with("registeredID"));
+    }
+
+    #[test]
+    fn mapped_addresses_are_refused() {
+        assert!(San::ip("::ffff:10.0.0.1").is_err());
+        assert!(San::ip("10.0.0.1/8").is_err());
+    }
+
+    #[test]
+    fn the_seeds_spelling_and_the_enum_are_both_read() {
+        for kind in ["DNS", "dns_name", "dns"] {
+            let text = format!(r#"{{"type":"{kind}","value":"a.example"}}"#);
+            assert_eq!(serde_json::from_str::<San>(&text).unwrap(), San::dns("a.example").unwrap());
+        }
+    }
+}
