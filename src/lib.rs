@@ -5,3 +5,5 @@ pub mod store;
 pub mod x509;
 
 mod crypto;
+#[cfg(test)]
+mod tool;
