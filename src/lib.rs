@@ -1,7 +1,11 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod domain;
+pub mod manual;
 pub mod store;
 pub mod x509;
 
 mod crypto;
+#[cfg(test)]
+mod tool;

@@ -1,10 +1,11 @@
-//! Key and signature algorithms, and public keys as values.
+//! Key and signature algorithms, by the names of the API and the identifiers of X.509.
 
 use std::fmt;
-use std::sync::Arc;
 
 use const_oid::ObjectIdentifier;
+use der::asn1::AnyRef;
 use serde::{Deserialize, Serialize};
+use spki::{AlgorithmIdentifierOwned, AlgorithmIdentifierRef};
 
 /// An algorithm of a subject's or issuer's key, with its size.
 ///
@@ -76,12 +77,16 @@ impl KeyAlgorithm {
     }
 
     /// The signature algorithms that a key of this kind can produce, the usual one first.
+    ///
+    /// P-256 signs with SHA-256 only and P-384 with SHA-384 only: these are the pairs that every signing backend
+    /// of the crate offers, and the only ones that publicly trusted CAs may use. Verification is wider: an ECDSA
+    /// signature with any of the three hashes is checked under any of the three curves.
     pub fn signature_algorithms(self) -> &'static [SignatureAlgorithm] {
         use SignatureAlgorithm::*;
         match self {
             Self::Rsa2048 | Self::Rsa3072 | Self::Rsa4096 => &[RsaSha256, RsaSha384, RsaSha512],
-            Self::P256 => &[EcdsaSha256, EcdsaSha384, EcdsaSha512],
-            Self::P384 => &[EcdsaSha384, EcdsaSha256, EcdsaSha512],
+            Self::P256 => &[EcdsaSha256],
+            Self::P384 => &[EcdsaSha384],
             Self::P521 => &[EcdsaSha512, EcdsaSha384, EcdsaSha256],
             Self::Ed25519 => &[Ed25519],
             Self::MlDsa44 => &[MlDsa44],
@@ -104,6 +109,11 @@ impl KeyAlgorithm {
     /// (RFC 8410 section 5, RFC 9881 section 5).
     pub fn is_signature_only(self) -> bool {
         matches!(self, Self::Ed25519 | Self::MlDsa44 | Self::MlDsa65 | Self::MlDsa87)
+    }
+
+    /// Whether the key is on one of the NIST curves.
+    pub(crate) fn is_ec(self) -> bool {
+        matches!(self, Self::P256 | Self::P384 | Self::P521)
     }
 }
 
@@ -231,6 +241,31 @@ impl SignatureAlgorithm {
     pub fn has_null_parameters(self) -> bool {
         matches!(self, Self::RsaSha256 | Self::RsaSha384 | Self::RsaSha512)
     }
+
+    /// Whether a key of this kind can have made such a signature; wider than what the crate itself signs with.
+    pub(crate) fn fits(self, key: KeyAlgorithm) -> bool {
+        match self {
+            Self::RsaSha256 | Self::RsaSha384 | Self::RsaSha512 => key.is_rsa(),
+            Self::EcdsaSha256 | Self::EcdsaSha384 | Self::EcdsaSha512 => key.is_ec(),
+            Self::Ed25519 | Self::MlDsa44 | Self::MlDsa65 | Self::MlDsa87 => key.usual_signature_algorithm() == self,
+        }
+    }
+
+    /// The `AlgorithmIdentifier` to write: NULL parameters for RSA, none for the others.
+    pub(crate) fn to_identifier(self) -> AlgorithmIdentifierOwned {
+        let parameters = self.has_null_parameters().then(|| AnyRef::NULL.into());
+        AlgorithmIdentifierOwned { oid: self.oid(), parameters }
+    }
+
+    /// The algorithm that an `AlgorithmIdentifier` names, if the crate knows it and its parameters are as they must be:
+    /// NULL or absent for RSA (RFC 4055 section 5: both "MUST be accepted"), absent for the others (RFC 5758, 8410, 9881).
+    pub(crate) fn from_identifier(identifier: AlgorithmIdentifierRef<'_>) -> Option<Self> {
+        let known = Self::from_oid(identifier.oid)?;
+        match identifier.parameters {
+            None => Some(known),
+            Some(parameters) => (known.has_null_parameters() && parameters.is_null()).then_some(known),
+        }
+    }
 }
 
 impl fmt::Display for SignatureAlgorithm {
@@ -247,33 +282,44 @@ impl std::str::FromStr for SignatureAlgorithm {
     }
 }
 
-/// A public key: its algorithm and its DER `SubjectPublicKeyInfo` (RFC 5280 section 4.1.2.7).
-///
-/// Cheap to clone.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct PublicKey {
-    algorithm: KeyAlgorithm,
-    spki: Arc<[u8]>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl PublicKey {
-    /// The key's algorithm and size.
-    pub fn algorithm(&self) -> KeyAlgorithm {
-        self.algorithm
+    #[test]
+    fn names_and_identifiers_go_there_and_back() {
+        for algorithm in KeyAlgorithm::ALL {
+            assert_eq!(algorithm.as_str().parse(), Ok(algorithm));
+            assert_eq!(serde_json::to_string(&algorithm).unwrap(), format!("\"{algorithm}\""));
+        }
+        for algorithm in SignatureAlgorithm::ALL {
+            assert_eq!(algorithm.as_str().parse(), Ok(algorithm));
+            assert_eq!(SignatureAlgorithm::from_identifier(algorithm.to_identifier().owned_to_ref()), Some(algorithm));
+        }
+        assert_eq!("P-257".parse::<KeyAlgorithm>().unwrap_err().seen, "P-257");
     }
 
-    /// The DER `SubjectPublicKeyInfo`.
-    pub fn spki_der(&self) -> &[u8] {
-        &self.spki
+    #[test]
+    fn a_key_signs_only_with_algorithms_that_fit_it() {
+        for key in KeyAlgorithm::ALL {
+            assert!(key.signature_algorithms().iter().all(|algorithm| algorithm.fits(key)));
+            let fitting = SignatureAlgorithm::ALL.iter().filter(|algorithm| algorithm.fits(key)).count();
+            assert_eq!(fitting, if key.is_rsa() || key.is_ec() { 3 } else { 1 });
+        }
     }
 
-    pub(crate) fn from_parts(algorithm: KeyAlgorithm, spki: impl Into<Arc<[u8]>>) -> Self {
-        Self { algorithm, spki: spki.into() }
-    }
-}
-
-impl fmt::Debug for PublicKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PublicKey({})", self.algorithm)
+    #[test]
+    fn parameters_of_a_signature_algorithm_are_strict() {
+        let with = |algorithm: SignatureAlgorithm, parameters| {
+            SignatureAlgorithm::from_identifier(AlgorithmIdentifierRef { oid: algorithm.oid(), parameters })
+        };
+        for algorithm in SignatureAlgorithm::ALL {
+            assert_eq!(with(algorithm, None), Some(algorithm));
+            let null_is_fine = with(algorithm, Some(AnyRef::NULL)) == Some(algorithm);
+            assert_eq!(null_is_fine, algorithm.has_null_parameters());
+            assert_eq!(with(algorithm, Some(AnyRef::new(der::Tag::Integer, &[1]).unwrap())), None);
+        }
+        let unknown = AlgorithmIdentifierRef { oid: ObjectIdentifier::new_unwrap("1.2.3"), parameters: None };
+        assert_eq!(SignatureAlgorithm::from_identifier(unknown), None);
     }
 }

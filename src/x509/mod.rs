@@ -1,23 +1,30 @@
 //! RFC 5280 as value types: the only place that sees `der`, `x509-cert` and `cms`.
 
+mod blocked_keys;
 mod certificate;
 mod content;
 mod csr;
 mod dns;
 mod envelope;
+#[cfg(any(feature = "pkcs7", feature = "pkcs12"))]
+pub mod export;
 mod extensions;
 mod invalid;
 mod key;
+mod key_refusal;
 mod lint;
 mod name;
-mod pem;
+pub mod pem;
+pub(crate) mod public_key;
 mod san;
 mod serial;
 pub(crate) mod tbs;
 mod uri;
 mod usage;
 mod validity;
+mod weak_key;
 
+pub use blocked_keys::{BlockedKeys, BlockedKeysError};
 pub(crate) use certificate::TbsView;
 pub use certificate::{Certificate, CertificateError, MAX_CERTIFICATE_BYTES};
 pub use content::Content;
@@ -25,10 +32,12 @@ pub use csr::{Csr, CsrError, CsrRefusal, MAX_CSR_BYTES, RequestedExtensions};
 pub use dns::DnsName;
 pub use extensions::UnknownExtension;
 pub use invalid::InvalidValue;
-pub use key::{KeyAlgorithm, KeyRefusal, PublicKey, SignatureAlgorithm, UnknownAlgorithm};
+pub use key::{KeyAlgorithm, SignatureAlgorithm, UnknownAlgorithm};
+pub use key_refusal::KeyRefusal;
 pub(crate) use lint::lint_tbs;
 pub use lint::{Lint, MAX_SANS, lint_content};
 pub use name::{Attribute, Subject};
+pub use public_key::PublicKey;
 pub use san::{San, SanKind, SanSpec};
 pub use serial::Serial;
 pub use uri::{EmailAddress, Uri};
