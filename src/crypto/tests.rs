@@ -198,7 +198,7 @@ fn openssl_reads_our_keys_and_signatures() {
     for kind in KeyAlgorithm::ALL.into_iter().filter(|kind| !kind.as_str().starts_with("ML-DSA")) {
         let (key, directory) = (key(kind), tempfile::tempdir().unwrap());
         let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
-        std::fs::write(path("key"), pem::encode("PRIVATE KEY", &key.to_pkcs8_der().unwrap()).unwrap()).unwrap();
+        std::fs::write(path("key"), pem::encode(pem::Label::PrivateKey, &key.to_pkcs8_der().unwrap())).unwrap();
         let Some(public) = crate::tool::output("openssl", &["pkey", "-in", &path("key"), "-check", "-pubout"]) else {
             return;
         };

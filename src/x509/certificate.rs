@@ -97,7 +97,7 @@ impl Certificate {
         let spki = tbs.subject_public_key_info().to_der().map_err(malformed)?;
         let public_key = PublicKey::from_spki_der(&spki)?;
         let tbs = TbsView::read(&tbs, &public_key)?;
-        if SignatureAlgorithm::from_identifier(&envelope.algorithm) != Some(tbs.content.signature_algorithm) {
+        if SignatureAlgorithm::from_identifier(envelope.algorithm) != Some(tbs.content.signature_algorithm) {
             return Err(CertificateError::SignatureAlgorithm { oid: envelope.algorithm.oid.to_string() });
         }
         Ok(Self(Arc::new(Parsed { der: der.to_vec(), tbs, public_key, fingerprint: crypto::sha256(der) })))
@@ -105,7 +105,7 @@ impl Certificate {
 
     /// Reads all certificates of a PEM text, in order. There must be at least one.
     pub fn from_pem_chain(text: &str) -> Result<Vec<Self>, CertificateError> {
-        let blocks = pem::decode_all(text, pem::CERTIFICATE, 16 * MAX_CERTIFICATE_BYTES);
+        let blocks = pem::decode_all(text, pem::Label::Certificate.as_str(), 16 * MAX_CERTIFICATE_BYTES);
         let blocks = blocks.map_err(|error| CertificateError::Malformed { reason: error.to_string() })?;
         blocks.iter().map(|der| Self::from_der(der)).collect()
     }
@@ -129,7 +129,7 @@ impl Certificate {
 
     /// One PEM block with a final line feed.
     pub fn pem(&self) -> String {
-        pem::encode(pem::CERTIFICATE, &self.0.der)
+        pem::encode(pem::Label::Certificate, &self.0.der)
     }
 
     /// What it says, in the terms of policies.

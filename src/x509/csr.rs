@@ -163,7 +163,7 @@ fn to_der(bytes: &[u8]) -> Result<Vec<u8>, CsrRefusal> {
 fn prove_possession(envelope: &Envelope<'_>, info: &CertReqInfo) -> Result<PublicKey, CsrRefusal> {
     let spki = der::Encode::to_der(&info.public_key).map_err(malformed)?;
     let key = PublicKey::from_spki_der(&spki)?;
-    let algorithm = SignatureAlgorithm::from_identifier(&envelope.algorithm)
+    let algorithm = SignatureAlgorithm::from_identifier(envelope.algorithm)
         .filter(|algorithm| key.algorithm().signature_algorithms().contains(algorithm))
         .ok_or_else(|| CsrRefusal::SignatureAlgorithm { oid: envelope.algorithm.oid.to_string() })?;
     crypto::verify(&key, algorithm, envelope.body, envelope.signature)
