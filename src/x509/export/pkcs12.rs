@@ -1,7 +1,9 @@
 //! PKCS#12: a certificate with its chain and its private key, under a password.
 
 use p12_keystore::error::Error;
-use p12_keystore::{Certificate, EncryptionAlgorithm, KeyStore, KeyStoreEntry, MacAlgorithm, PrivateKey, PrivateKeyChain};
+use p12_keystore::{
+    Certificate, EncryptionAlgorithm, KeyStore, KeyStoreEntry, MacAlgorithm, PrivateKey, PrivateKeyChain,
+};
 use zeroize::Zeroizing;
 
 use super::ExportError;
@@ -67,7 +69,8 @@ mod tests {
     #[test]
     fn refuses_what_it_can_not_carry() {
         let (leaf, root, key) = chain();
-        let make = |leaf: &[u8], key: &[u8], name| pkcs12(leaf, std::slice::from_ref(&root), key, "x", name).map(|_| ());
+        let make =
+            |leaf: &[u8], key: &[u8], name| pkcs12(leaf, std::slice::from_ref(&root), key, "x", name).map(|_| ());
         assert_eq!(make(&leaf, &key, ""), Err(ExportError::FriendlyName));
         assert_eq!(make(&leaf, &key, "🔑"), Err(ExportError::FriendlyName));
         assert_eq!(make(&leaf, b"nonsense", "x"), Err(ExportError::Key));
