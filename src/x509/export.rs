@@ -40,7 +40,7 @@ pub enum ExportError {
     },
 }
 
-#[cfg(all(test, any(feature = "pkcs7", feature = "pkcs12")))]
+#[cfg(test)]
 mod fixture {
     //! A chain of two certificates for the tests of the containers.
 

@@ -14,8 +14,8 @@ const ITERATIONS: u32 = 100_000;
 /// Writes a leaf certificate, the chain above it and the leaf's private key as DER PKCS#12 (RFC 7292).
 ///
 /// Certificates and key are encrypted with PBES2: PBKDF2 with HMAC-SHA256 and 100 000 iterations, AES-256-CBC. The MAC
-/// is HMAC-SHA256 with 100 000 iterations. OpenSSL from 1.1, GnuTLS, Java from 8u301 and Windows from Server 2019 read
-/// that. `friendly_name` is what they show as the name or alias of the entry.
+/// is HMAC-SHA256 with 100 000 iterations. OpenSSL 3 and GnuTLS are tested to read that; programs that know nothing newer
+/// than 3DES and SHA-1 do not. `friendly_name` is what they show as the name or alias of the entry.
 ///
 /// `leaf` and `chain` are DER certificates, the chain from the leaf's issuer upwards; `key_pkcs8` is DER PKCS#8. Whether
 /// the key is the leaf's is not checked here. The library underneath keeps copies of the key that it does not wipe.
