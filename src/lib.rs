@@ -1,8 +1,13 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod clock;
 pub mod domain;
+pub mod engine;
+pub mod entropy;
 pub mod manual;
+pub mod sealer;
+pub mod signer;
 pub mod store;
 pub mod x509;
 

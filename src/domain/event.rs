@@ -51,8 +51,11 @@ pub enum EventKind {
         /// What was changed.
         what: String,
     },
-    /// An Application was deleted.
-    ApplicationDeleted,
+    /// A policy, a profile or an Application was deleted.
+    ConfigurationDeleted {
+        /// Which.
+        what: String,
+    },
     /// An issuer was made, or got its certificate.
     IssuerSaved {
         /// The issuer.

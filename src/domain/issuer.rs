@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use super::certificate::Octets;
 use super::policy::Table;
 use super::{IssuerId, Slug, Span, Values};
-use crate::x509::{Attribute, BasicConstraints, InvalidValue, KeyAlgorithm, KeyUsage, KeyUsages, SignatureAlgorithm};
+use crate::x509::{Attribute, BasicConstraints, InvalidValue, KeyAlgorithm, KeyUsage, KeyUsages, SignatureAlgorithm, Subject};
 
 /// A CA to be made, as people describe it.
 ///
@@ -142,6 +142,8 @@ pub enum IssuerState {
         csr: Octets,
         /// The public key, DER `SubjectPublicKeyInfo`.
         public_key: Octets,
+        /// The subject asked for.
+        subject: Subject,
     },
     /// It issues.
     Active {

@@ -21,7 +21,7 @@ mod role;
 mod span;
 
 pub use application::{Application, ApplicationSpec, Attachment, AttachmentSpec, KeyRereading, Member};
-pub use certificate::{CertificateRecord, CertificateState, CertificateStatus, KeyCustody, Origin};
+pub use certificate::{CertificateRecord, CertificateState, CertificateStatus, KeyCustody, Octets, Origin};
 pub use draft::{Draft, IssuerTerms, complete};
 pub use enrollment::{Enrollment, Names, Source, Terms, Values};
 pub use event::{Event, EventKind};
@@ -35,6 +35,6 @@ pub use method::{
 pub use policy::{Policy, PolicySpec, Verdict, Violation};
 pub use preset::Preset;
 pub use profile::{Defaults, IssuerChoice, Profile, ProfileError, ProfileSpec};
-pub use request::{CertificateRequest, RequestState};
+pub use request::{CertificateRequest, Intent, RequestState};
 pub use role::{Action, Actor, Principal, PrincipalKind, Role, Standing};
 pub use span::Span;

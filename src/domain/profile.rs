@@ -104,6 +104,22 @@ pub struct Profile {
     pub updated_at: OffsetDateTime,
 }
 
+impl Profile {
+    /// Whether nothing but revision and date differ.
+    pub(crate) fn says_the_same(&self, other: &Self) -> bool {
+        let as_this = Self { revision: self.revision, updated_at: self.updated_at, ..other.clone() };
+        *self == as_this
+    }
+
+    /// The issuer; `None` for a self-signed profile.
+    pub fn issuer_id(&self) -> Option<IssuerId> {
+        match self.issuer {
+            IssuerChoice::Ca(id) => Some(id),
+            IssuerChoice::SelfSigned => None,
+        }
+    }
+}
+
 /// Why a profile can not be saved: every fault found.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the profile is refused: {}", self.texts().join("; "))]

@@ -3,11 +3,13 @@
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::{ApplicationId, CertificateId, IssuerId, Metadata, Method, PolicyId, Principal, ProfileId, RequestId};
-use crate::x509::{Content, Serial, UnknownExtension};
+use super::{
+    ApplicationId, CertificateId, IssuerId, KeyCustody, Metadata, Method, Octets, PolicyId, Principal, ProfileId, RequestId,
+};
+use crate::x509::{Serial, UnknownExtension};
 
 /// A request as it is kept. What fails judgement never becomes one: it leaves only an event.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CertificateRequest {
     /// Its id.
     pub id: RequestId,
@@ -37,7 +39,7 @@ pub struct CertificateRequest {
 }
 
 /// Where a request stands.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum RequestState {
     /// Serial and bytes are fixed and recorded; the key has been or will be asked to sign exactly these.
@@ -55,7 +57,7 @@ pub enum RequestState {
 }
 
 /// What was fixed before a key was touched.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Intent {
     /// The certificate's id in the inventory to be.
     pub certificate: CertificateId,
@@ -63,14 +65,12 @@ pub struct Intent {
     pub issuer: IssuerId,
     /// The serial number that is reserved.
     pub serial: Serial,
-    /// What the bytes say.
-    pub content: Content,
     /// The to-be-signed bytes, base64.
-    pub tbs: super::certificate::Octets,
+    pub tbs: Octets,
     /// The subject's public key, DER `SubjectPublicKeyInfo`.
-    pub public_key: super::certificate::Octets,
+    pub public_key: Octets,
     /// Whether the subject's key is kept here.
-    pub custody: super::KeyCustody,
+    pub custody: KeyCustody,
     /// When signing is tried again, should nobody report back.
     #[serde(with = "time::serde::rfc3339")]
     pub retry_at: OffsetDateTime,

@@ -122,6 +122,11 @@ impl Actor {
         Self::new(Principal::new(PrincipalKind::Machine, id)?)
     }
 
+    /// Whoever a record names as its requester, when due work goes on in their name.
+    pub(crate) fn of_record(principal: Principal) -> Self {
+        Self { principal, groups: Vec::new() }
+    }
+
     /// The same actor, also a member of the group that the host calls `id`.
     pub fn in_group(mut self, id: &str) -> Result<Self, InvalidValue> {
         self.groups.push(Principal::new(PrincipalKind::Group, id)?);

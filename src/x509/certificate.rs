@@ -204,10 +204,14 @@ impl Certificate {
         if self.issuer_der() != issuer.subject_der() {
             return Err(CertificateError::Issuer { seen: self.issuer_name(), issuer: issuer_name() });
         }
+        self.verify_signature(issuer.public_key())
+    }
+
+    /// Checks the signature under a key.
+    pub(crate) fn verify_signature(&self, key: &PublicKey) -> Result<(), CertificateError> {
         let envelope = Envelope::from_der(self.der()).map_err(malformed)?;
-        let algorithm = self.content().signature_algorithm;
-        crypto::verify(issuer.public_key(), algorithm, envelope.body, envelope.signature)
-            .map_err(|_| CertificateError::Signature { issuer: issuer_name() })
+        crypto::verify(key, self.content().signature_algorithm, envelope.body, envelope.signature)
+            .map_err(|_| CertificateError::Signature { issuer: self.issuer_name() })
     }
 }
 

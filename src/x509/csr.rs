@@ -164,7 +164,7 @@ fn prove_possession(envelope: &Envelope<'_>, info: &CertReqInfo) -> Result<Publi
     let spki = der::Encode::to_der(&info.public_key).map_err(malformed)?;
     let key = PublicKey::from_spki_der(&spki)?;
     let algorithm = SignatureAlgorithm::from_identifier(envelope.algorithm)
-        .filter(|algorithm| key.algorithm().signature_algorithms().contains(algorithm))
+        .filter(|algorithm| algorithm.fits(key.algorithm()))
         .ok_or_else(|| CsrRefusal::SignatureAlgorithm { oid: envelope.algorithm.oid.to_string() })?;
     crypto::verify(&key, algorithm, envelope.body, envelope.signature)
         .map_err(|_| CsrRefusal::ProofOfPossession)?;

@@ -4,6 +4,7 @@ mod blocked_keys;
 mod certificate;
 mod content;
 mod csr;
+mod csr_info;
 mod dns;
 mod envelope;
 #[cfg(any(feature = "pkcs7", feature = "pkcs12"))]
@@ -29,6 +30,7 @@ pub(crate) use certificate::TbsView;
 pub use certificate::{Certificate, CertificateError, MAX_CERTIFICATE_BYTES};
 pub use content::Content;
 pub use csr::{Csr, CsrError, CsrRefusal, MAX_CSR_BYTES, RequestedExtensions};
+pub(crate) use csr_info::CertificateRequestInfo;
 pub use dns::DnsName;
 pub use extensions::UnknownExtension;
 pub use invalid::InvalidValue;

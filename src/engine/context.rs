@@ -1,0 +1,161 @@
+//! What every verb needs: the ports, fresh values, and typed reading and writing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+
+use super::cache::Cache;
+use super::error::Error;
+use super::schema::{Claim, Entity};
+use crate::clock::Clock;
+use crate::domain::{Actor, Application, ApplicationId, Event, EventId, EventKind, Principal};
+use crate::entropy::{Entropy, EntropyError};
+use crate::sealer::Sealer;
+use crate::signer::Signer;
+use crate::store::{Batch, Expect, IndexEntry, Key, Store, StoreError, Version, Write};
+use crate::x509::BlockedKeys;
+
+/// The ports and settings of an engine.
+#[derive(Debug)]
+pub(super) struct Context {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) sealer: Arc<dyn Sealer>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) entropy: Arc<dyn Entropy>,
+    pub(super) signers: BTreeMap<String, Arc<dyn Signer>>,
+    pub(super) administrators: Vec<Principal>,
+    pub(super) blocked_keys: BlockedKeys,
+    pub(super) cache: Cache,
+}
+
+/// A value with the version of its document.
+#[derive(Clone, Debug)]
+pub(super) struct Versioned<T> {
+    pub(super) value: T,
+    pub(super) version: Version,
+}
+
+impl Context {
+    pub(super) fn now(&self) -> OffsetDateTime {
+        self.clock.now()
+    }
+
+    /// Random octets, drawn at once and then taken piece by piece.
+    pub(super) fn random(&self) -> Result<Random, EntropyError> {
+        let mut octets = [0; Random::LEN];
+        self.entropy.fill(&mut octets)?;
+        Ok(Random { octets, taken: 0 })
+    }
+
+    /// The value under an id, if there is one.
+    pub(super) async fn find<T: Entity>(&self, id: &str) -> Result<Option<Versioned<T>>, Error> {
+        let mut found = self.store.get(&[Key::new(T::KIND, id)]).await?;
+        match found.pop().flatten() {
+            Some(document) => Ok(Some(Versioned { value: decode(&document.key, &document.body)?, version: document.version })),
+            None => Ok(None),
+        }
+    }
+
+    /// The value under an id.
+    pub(super) async fn load<T: Entity>(&self, id: &str) -> Result<Versioned<T>, Error> {
+        self.find(id).await?.ok_or_else(|| Error::not_found(T::KIND, id))
+    }
+
+    /// The id that a unique name stands for.
+    pub(super) async fn resolve<I: std::str::FromStr>(&self, kind: &'static str, name: &str) -> Result<I, Error> {
+        let claim = Claim::name(kind, name, String::new());
+        let claimed = self.find::<Claim>(&claim.document_id()).await?;
+        let owner = claimed.and_then(|claim| claim.value.owner.parse().ok());
+        owner.ok_or_else(|| Error::not_found(kind, name))
+    }
+
+    /// The Application under an id, by way of its document.
+    pub(super) async fn application(&self, id: ApplicationId) -> Result<Versioned<Application>, Error> {
+        self.load(&id.to_string()).await
+    }
+
+    /// A new change by `actor`, as of `now`.
+    pub(super) fn change<'a>(&'a self, actor: &'a Actor, now: OffsetDateTime) -> Result<Change<'a>, Error> {
+        Ok(Change { context: self, actor, now, random: self.random()?, batch: Batch::new() })
+    }
+}
+
+pub(super) fn decode<T: Entity>(key: &Key, body: &[u8]) -> Result<T, Error> {
+    let corrupt = |error: serde_json::Error| StoreError::Corrupt { reason: format!("{key}: {error}") };
+    Ok(serde_json::from_slice(body).map_err(corrupt)?)
+}
+
+/// Random octets that are drawn with one call of the source.
+#[derive(Debug)]
+pub(super) struct Random {
+    octets: [u8; Random::LEN],
+    taken: usize,
+}
+
+impl Random {
+    const LEN: usize = 160;
+
+    /// The next `N` octets. No change takes more than there are.
+    pub(super) fn take<const N: usize>(&mut self) -> [u8; N] {
+        let mut taken = [0; N];
+        taken.copy_from_slice(&self.octets[self.taken..self.taken + N]);
+        self.taken += N;
+        taken
+    }
+}
+
+/// Writes that will be committed together, with the events that tell of them.
+pub(super) struct Change<'a> {
+    context: &'a Context,
+    actor: &'a Actor,
+    pub(super) now: OffsetDateTime,
+    pub(super) random: Random,
+    batch: Batch,
+}
+
+impl Change<'_> {
+    /// Stores a new value; somebody else's under the same id is a conflict.
+    pub(super) fn create<T: Entity>(&mut self, value: &T) -> Result<(), Error> {
+        self.put(value, Expect::Absent)
+    }
+
+    /// Replaces a value that still has the version it was read with.
+    pub(super) fn update<T: Entity>(&mut self, value: &T, version: Version) -> Result<(), Error> {
+        self.put(value, Expect::Version(version))
+    }
+
+    /// Deletes a value that still has the version it was read with.
+    pub(super) fn delete<T: Entity>(&mut self, value: &T, version: Version) {
+        self.batch.push(Write::Delete { key: value.key(), version });
+    }
+
+    /// Demands that a value, on which the change was decided, is still the one that was read.
+    pub(super) fn check(&mut self, key: Key, version: Version) {
+        self.batch.push(Write::Check { key, expect: Expect::Version(version) });
+    }
+
+    /// Who makes the change.
+    pub(super) fn requester(&self) -> &Principal {
+        self.actor.principal()
+    }
+
+    /// Tells what happened. Later events of one change have larger ids.
+    pub(super) fn event(&mut self, application: Option<ApplicationId>, kind: EventKind) -> Result<(), Error> {
+        let id = EventId::new(self.now, self.random.take());
+        let actor = self.actor.principal().clone();
+        self.create(&Event { id, at: self.now, actor, application, kind })
+    }
+
+    /// Applies everything or nothing.
+    pub(super) async fn commit(self) -> Result<Version, Error> {
+        Ok(self.context.store.commit(self.batch).await?)
+    }
+
+    fn put<T: Entity>(&mut self, value: &T, expect: Expect) -> Result<(), Error> {
+        let entries: Vec<IndexEntry> = value.entries();
+        let body = serde_json::to_vec(value).map_err(Error::encoding)?.into();
+        self.batch.push(Write::Put { key: value.key(), expect, body, entries });
+        Ok(())
+    }
+}

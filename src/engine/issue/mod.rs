@@ -1,0 +1,184 @@
+//! Issuing: permit, reserve, sign, record. Each step is made of the one before it and of nothing else, so bytes that
+//! were not judged, linted and recorded can not reach a key, and a certificate that is not recorded can not get out.
+
+mod prepare;
+mod record;
+mod resume;
+
+use std::sync::Arc;
+
+use super::context::{Change, Context, Versioned};
+use super::error::Error;
+use super::outcome::{Chain, Issued, Outcome, Refusal, SubjectKey};
+use super::schema::{Entity, SealedKey};
+use crate::domain::{
+    Actor, CertificateId, CertificateRequest, EventKind, Intent, IssuerId, KeyCustody, Octets, RequestId, RequestState,
+};
+use crate::signer::Locality;
+use crate::x509::Serial;
+
+pub(super) use prepare::Permit;
+use prepare::{Prepared, SigningAuthority, SubjectKeyPair};
+pub(super) use record::{Facts, issuer_certificate, record_of, serial_claim};
+pub(super) use resume::{FIRST_RETRY, postpone};
+
+/// Everything that is fixed before a key is touched.
+struct Reserved<'a> {
+    permit: Permit,
+    actor: &'a Actor,
+    request: RequestId,
+    certificate: CertificateId,
+    key: SubjectKeyPair,
+    by: SigningAuthority,
+    prepared: Prepared,
+}
+
+impl Reserved<'_> {
+    fn issuer(&self) -> Option<IssuerId> {
+        self.by.issuer.as_ref().map(|issuer| issuer.record.value.id)
+    }
+
+    fn request(&self, state: RequestState, change: &Change<'_>) -> CertificateRequest {
+        let (setting, now) = (&self.permit.setting, change.now);
+        CertificateRequest {
+            id: self.request,
+            application: setting.application.value.id,
+            profile: (setting.profile.value.id, setting.profile.value.revision),
+            policy: setting.policy_revision(),
+            method: self.permit.method,
+            requester: self.actor.principal().clone(),
+            metadata: self.permit.metadata.clone(),
+            ignored_extensions: self.permit.draft.ignored_extensions.clone(),
+            state,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+}
+
+impl Context {
+    /// Issues what was permitted.
+    ///
+    /// With a signer in this process one commit follows the signature: before it nothing has left, and a crash loses the
+    /// signature with the process. With any other, serial and bytes are committed first, and a crash at any later point
+    /// leaves a request that due work signs again: the same bytes.
+    pub(super) async fn issue(&self, actor: &Actor, permit: Permit) -> Result<Outcome, Error> {
+        let mut change = self.change(actor, permit.judged_at)?;
+        let key = SubjectKeyPair::for_permit(&permit)?;
+        let by = SigningAuthority::for_permit(&permit, &key)?;
+        let serial = Serial::from_random(change.random.take());
+        let prepared = match Prepared::new(&permit, key.public(), &serial, &by.authority)? {
+            Ok(prepared) => prepared,
+            Err(violations) => return Ok(Outcome::Refused(Refusal { violations })),
+        };
+        let request = RequestId::new(change.now, change.random.take());
+        let certificate = CertificateId::new(change.now, change.random.take());
+        let reserved = Reserved { permit, actor, request, certificate, key, by, prepared };
+        self.reserve(&reserved, &mut change).await?;
+        match reserved.by.signer.locality() {
+            Locality::InProcess => self.sign_and_commit(reserved, change).await,
+            Locality::Remote => self.commit_and_sign(reserved, change).await,
+        }
+    }
+
+    /// What belongs to the first commit of either walk: that nothing has changed, the serial, the sealed key, and what
+    /// the idempotency key stands for.
+    async fn reserve(&self, reserved: &Reserved<'_>, change: &mut Change<'_>) -> Result<(), Error> {
+        reserved.permit.setting.check(change);
+        let serial = &reserved.prepared.view.serial;
+        change.create(&serial_claim(reserved.issuer(), serial, reserved.certificate))?;
+        if let SubjectKeyPair::Managed { pkcs8, .. } = &reserved.key {
+            let mut sealed = SealedKey { certificate: reserved.certificate.to_string(), envelope: Octets(Vec::new()) };
+            let bound_to = sealed.key().to_string();
+            sealed.envelope = Octets(self.sealer.seal(pkcs8, &bound_to, change.random.take()).await?);
+            change.create(&sealed)?;
+        }
+        if let Some(idempotency) = &reserved.permit.idempotency {
+            change.create(&idempotency.replay(reserved.request, change.now))?;
+        }
+        Ok(())
+    }
+
+    async fn sign_and_commit(&self, reserved: Reserved<'_>, mut change: Change<'_>) -> Result<Outcome, Error> {
+        let algorithm = reserved.prepared.view.content.signature_algorithm;
+        let signature = reserved.by.signer.sign(algorithm, &reserved.prepared.tbs).await?;
+        let request = reserved.request(RequestState::Issued { certificate: reserved.certificate }, &change);
+        let facts = Facts { id: reserved.certificate, custody: reserved.key.custody(), issuer: reserved.issuer() };
+        let certificate = reserved.prepared.assemble(&signature)?;
+        let record = record_of(&request, &certificate, facts, change.now);
+        change.create(&record)?;
+        change.create(&request)?;
+        change.event(Some(request.application), issued_event(&request, record.id))?;
+        change.commit().await?;
+        let chain = Chain::new(certificate, reserved.by.issuers());
+        let mut issued = Issued::new(request, record, chain);
+        issued.private_key = reserved.key.into_private();
+        Ok(Outcome::Issued(Box::new(issued)))
+    }
+
+    async fn commit_and_sign(&self, reserved: Reserved<'_>, mut change: Change<'_>) -> Result<Outcome, Error> {
+        let Some(issuer) = reserved.by.issuer.clone() else {
+            return Err(Error::encoding("a self-signed certificate can not wait for a signer"));
+        };
+        let intent = Intent {
+            certificate: reserved.certificate,
+            issuer: issuer.record.value.id,
+            serial: reserved.prepared.view.serial,
+            tbs: Octets(reserved.prepared.tbs.clone()),
+            public_key: Octets(reserved.prepared.public_key.spki_der().to_vec()),
+            custody: reserved.key.custody(),
+            retry_at: change.now + FIRST_RETRY,
+            attempts: 1,
+        };
+        let request = reserved.request(RequestState::Issuing(Box::new(intent)), &change);
+        let policy = request.policy;
+        change.event(Some(request.application), EventKind::IssuanceStarted { request: request.id, policy })?;
+        change.create(&request)?;
+        let version = change.commit().await?;
+        let mut outcome = self.resume(Versioned { value: request, version }, issuer).await?;
+        if let Outcome::Issued(issued) = &mut outcome {
+            issued.private_key = reserved.key.into_private();
+        }
+        Ok(outcome)
+    }
+
+    /// An issued certificate as it is answered, without its key.
+    pub(super) async fn issued(&self, request: CertificateRequest, id: CertificateId) -> Result<Issued, Error> {
+        let record = self.load(&id.to_string()).await?;
+        let chain = self.chain_of(&record.value).await?;
+        Ok(Issued::new(request, record.value, chain))
+    }
+}
+
+fn issued_event(request: &CertificateRequest, certificate: CertificateId) -> EventKind {
+    EventKind::CertificateIssued { certificate, request: request.id, policy: request.policy }
+}
+
+impl Issued {
+    fn new(request: CertificateRequest, record: crate::domain::CertificateRecord, chain: Chain) -> Self {
+        let CertificateRequest { id, ignored_extensions, .. } = request;
+        Self { request: id, record, chain, private_key: None, ignored_extensions }
+    }
+}
+
+impl SubjectKeyPair {
+    fn custody(&self) -> KeyCustody {
+        match self {
+            Self::Client(_) => KeyCustody::Client,
+            Self::Managed { .. } => KeyCustody::Managed,
+        }
+    }
+
+    fn into_private(self) -> Option<SubjectKey> {
+        match self {
+            Self::Client(_) => None,
+            Self::Managed { pkcs8, .. } => Some(SubjectKey::new(pkcs8)),
+        }
+    }
+}
+
+impl SigningAuthority {
+    fn issuers(&self) -> Arc<[crate::x509::Certificate]> {
+        self.issuer.as_ref().map_or_else(|| Arc::from([]), |issuer| Arc::clone(&issuer.chain))
+    }
+}

@@ -1,0 +1,136 @@
+//! The steps before a key is touched: permit, subject key, authority, bytes.
+
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+
+use crate::domain::policy::{Problem, Violation};
+use crate::domain::{Draft, Enrollment, Metadata, Method, Source};
+use crate::engine::cache::{Issuer, Setting};
+use crate::engine::error::Error;
+use crate::engine::submit::{Idempotency, unsound};
+use crate::sealer::Secret;
+use crate::signer::{Signer, SoftwareSigner};
+use crate::x509::tbs::{self, Authority};
+use crate::x509::{Certificate, PublicKey, Serial, TbsView, lint_tbs};
+
+/// A draft that was judged and found good, under a setting that the first commit checks.
+#[derive(Debug)]
+pub(in crate::engine) struct Permit {
+    pub(super) setting: Arc<Setting>,
+    pub(super) draft: Draft,
+    pub(super) judged_at: OffsetDateTime,
+    pub(super) client_key: Option<PublicKey>,
+    pub(super) method: Method,
+    pub(super) metadata: Metadata,
+    pub(super) idempotency: Option<Idempotency>,
+}
+
+impl Permit {
+    /// Only `submit` makes one, of what it judged.
+    pub(in crate::engine) fn new(
+        setting: Arc<Setting>,
+        enrollment: &Enrollment,
+        (draft, judged_at): (Draft, OffsetDateTime),
+        idempotency: Option<Idempotency>,
+    ) -> Self {
+        let client_key = match &enrollment.source {
+            Source::Managed => None,
+            Source::Csr(csr) => Some(csr.public_key().clone()),
+        };
+        // Judged already: tags that are not fine were a violation.
+        let metadata = Metadata::try_from(enrollment.metadata.clone()).unwrap_or_default();
+        Self { setting, draft, judged_at, client_key, method: enrollment.method, metadata, idempotency }
+    }
+}
+
+/// A subject's key, brought or made here.
+pub(super) enum SubjectKeyPair {
+    Client(PublicKey),
+    Managed { signer: Arc<SoftwareSigner>, pkcs8: Secret },
+}
+
+impl SubjectKeyPair {
+    pub(super) fn for_permit(permit: &Permit) -> Result<Self, Error> {
+        if let Some(key) = &permit.client_key {
+            return Ok(Self::Client(key.clone()));
+        }
+        let signer = SoftwareSigner::generate(permit.draft.content.key_algorithm)?;
+        let pkcs8 = signer.to_pkcs8_der()?;
+        Ok(Self::Managed { signer: Arc::new(signer), pkcs8 })
+    }
+
+    pub(super) fn public(&self) -> &PublicKey {
+        match self {
+            Self::Client(key) => key,
+            Self::Managed { signer, .. } => signer.public_key(),
+        }
+    }
+}
+
+/// Who signs: the setting's issuer, or the subject itself.
+pub(super) struct SigningAuthority {
+    pub(super) issuer: Option<Arc<Issuer>>,
+    pub(super) signer: Arc<dyn Signer>,
+    pub(super) authority: Authority,
+}
+
+impl SigningAuthority {
+    pub(super) fn for_permit(permit: &Permit, key: &SubjectKeyPair) -> Result<Self, Error> {
+        match (&permit.setting.issuer, key) {
+            (Some(issuer), _) => Ok(Self {
+                signer: Arc::clone(&issuer.signer),
+                authority: issuer.authority.clone(),
+                issuer: Some(Arc::clone(issuer)),
+            }),
+            (None, SubjectKeyPair::Managed { signer, .. }) => Ok(Self {
+                authority: Authority::of_itself(&permit.draft.content, signer.public_key()).map_err(Error::encoding)?,
+                signer: Arc::clone(signer) as Arc<dyn Signer>,
+                issuer: None,
+            }),
+            (None, SubjectKeyPair::Client(_)) => Err(Error::encoding("a self-signed certificate needs a managed key")),
+        }
+    }
+}
+
+/// To-be-signed bytes that were read back, linted, and judged by what they say.
+pub(super) struct Prepared {
+    pub(super) tbs: Vec<u8>,
+    pub(super) view: TbsView,
+    pub(super) public_key: PublicKey,
+}
+
+impl Prepared {
+    /// Builds the bytes and judges them: what the policy sees is what the bytes say, not what they were meant to.
+    ///
+    /// The inner error holds every rule that they break.
+    pub(super) fn new(
+        permit: &Permit,
+        key: &PublicKey,
+        serial: &Serial,
+        authority: &Authority,
+    ) -> Result<Result<Self, Vec<Violation>>, Error> {
+        let tbs = tbs::build(&permit.draft.content, key, serial, authority).map_err(Error::encoding)?;
+        let view = TbsView::from_der(&tbs, key)?;
+        let mut violations: Vec<Violation> = lint_tbs(&view).into_iter().map(unsound).collect();
+        violations.extend(permit.setting.rules.judge(&view.content, permit.judged_at).into_violations());
+        if view.content != permit.draft.content || view.serial != *serial || view.issuer_der != *authority.name_der {
+            violations.push(said_otherwise());
+        }
+        Ok(if violations.is_empty() { Ok(Self { tbs, view, public_key: key.clone() }) } else { Err(violations) })
+    }
+
+    pub(super) fn assemble(self, signature: &[u8]) -> Result<Certificate, Error> {
+        Ok(Certificate::assemble(&self.tbs, self.view, self.public_key, signature)?)
+    }
+}
+
+fn said_otherwise() -> Violation {
+    Violation {
+        field: "certificate".into(),
+        problem: Problem::Unsound,
+        rule: "standard: the bytes say what was judged".into(),
+        seen: "they say something else".into(),
+        allowed: Vec::new(),
+    }
+}

@@ -1,0 +1,76 @@
+//! The records that a certificate leaves in the inventory.
+
+use time::OffsetDateTime;
+
+use crate::domain::{
+    CertificateId, CertificateRecord, CertificateRequest, CertificateState, IssuerId, KeyCustody, Metadata, Octets, Origin,
+    Principal,
+};
+use crate::engine::schema::Claim;
+use crate::engine::submit::hex;
+use crate::x509::{Certificate, Serial};
+
+/// What request and certificate do not say themselves.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::engine) struct Facts {
+    pub(in crate::engine) id: CertificateId,
+    pub(in crate::engine) custody: KeyCustody,
+    pub(in crate::engine) issuer: Option<IssuerId>,
+}
+
+/// The inventory's record of a certificate that came of a request.
+pub(in crate::engine) fn record_of(
+    request: &CertificateRequest,
+    certificate: &Certificate,
+    facts: Facts,
+    now: OffsetDateTime,
+) -> CertificateRecord {
+    CertificateRecord {
+        application: Some(request.application),
+        profile: Some(request.profile),
+        policy: Some(request.policy),
+        request: Some(request.id),
+        origin: Origin::Profile,
+        metadata: request.metadata.clone(),
+        ..issuer_certificate(&request.requester, certificate, facts, now)
+    }
+}
+
+/// The inventory's record of an issuer's own certificate.
+pub(in crate::engine) fn issuer_certificate(
+    requester: &Principal,
+    certificate: &Certificate,
+    facts: Facts,
+    now: OffsetDateTime,
+) -> CertificateRecord {
+    let content = certificate.content();
+    CertificateRecord {
+        id: facts.id,
+        application: None,
+        profile: None,
+        policy: None,
+        issuer: facts.issuer,
+        request: None,
+        lineage: facts.id,
+        origin: Origin::Issuer,
+        requester: requester.clone(),
+        custody: facts.custody,
+        metadata: Metadata::default(),
+        state: CertificateState::Active,
+        serial: *certificate.serial(),
+        fingerprint: hex(certificate.fingerprint()),
+        subject: content.subject.clone(),
+        sans: content.sans.clone(),
+        key_algorithm: content.key_algorithm,
+        validity: content.validity,
+        der: Octets(certificate.der().to_vec()),
+        imported_chain: Vec::new(),
+        created_at: now,
+    }
+}
+
+/// The claim on a serial number below an issuer. Self-signed certificates each are an issuer of their own.
+pub(in crate::engine) fn serial_claim(issuer: Option<IssuerId>, serial: &Serial, owner: CertificateId) -> Claim {
+    let issuer = issuer.map_or_else(|| "self-signed".to_owned(), |issuer| issuer.to_string());
+    Claim::name("serial", &format!("{issuer}/{serial}"), owner.to_string())
+}

@@ -1,0 +1,128 @@
+//! Signing what a request has recorded: right after the first commit, or later, after a crash or an unknown answer.
+
+use std::sync::Arc;
+
+use time::{Duration, OffsetDateTime};
+
+use super::prepare::Prepared;
+use super::record::{Facts, record_of};
+use super::issued_event;
+use crate::crypto;
+use crate::domain::{Actor, CertificateRequest, EventKind, Intent, RequestId, RequestState};
+use crate::engine::cache::Issuer;
+use crate::engine::context::{Context, Versioned};
+use crate::engine::error::Error;
+use crate::engine::outcome::{Chain, Issued, Outcome, Refusal};
+use crate::engine::submit::{failed, waiting};
+use crate::signer::SignError;
+use crate::x509::{PublicKey, SignatureAlgorithm, TbsView};
+
+/// How long a request may be in the hands of whoever submitted it before due work takes it up.
+pub(in crate::engine) const FIRST_RETRY: Duration = Duration::minutes(1);
+/// The longest time between two attempts.
+const LONGEST_RETRY: Duration = Duration::hours(1);
+
+/// Puts off the next attempt of a request: twice as long each time.
+pub(in crate::engine) fn postpone(intent: &mut Intent, now: OffsetDateTime) {
+    let doubled = FIRST_RETRY * 2_i32.pow(intent.attempts.min(10));
+    intent.retry_at = now + doubled.min(LONGEST_RETRY);
+    intent.attempts = intent.attempts.saturating_add(1);
+}
+
+impl Context {
+    /// Asks the signer to sign exactly what a request has recorded, and records the certificate.
+    ///
+    /// Whoever comes second finds the request changed and reports what the first one made of it.
+    pub(in crate::engine) async fn resume(
+        &self,
+        request: Versioned<CertificateRequest>,
+        issuer: Arc<Issuer>,
+    ) -> Result<Outcome, Error> {
+        let RequestState::Issuing(intent) = &request.value.state else {
+            return self.settled(request.value).await;
+        };
+        let public_key = PublicKey::from_spki_der(&intent.public_key.0).map_err(Error::encoding)?;
+        let view = TbsView::from_der(&intent.tbs.0, &public_key)?;
+        let prepared = Prepared { tbs: intent.tbs.0.clone(), view, public_key };
+        match sign_and_verify(&issuer, &prepared).await {
+            Ok(signature) => self.record(request, (prepared, signature), &issuer).await,
+            Err(SignError::Refused { reason }) => self.give_up(request, reason).await,
+            Err(SignError::Unavailable { .. } | SignError::Unknown { .. }) => {
+                Ok(Outcome::Pending(waiting(request.value.id)))
+            }
+        }
+    }
+
+    async fn record(
+        &self,
+        request: Versioned<CertificateRequest>,
+        (prepared, signature): (Prepared, Vec<u8>),
+        issuer: &Issuer,
+    ) -> Result<Outcome, Error> {
+        let Versioned { value: mut request, version } = request;
+        let RequestState::Issuing(intent) = &request.state else { return self.settled(request).await };
+        let facts = Facts { id: intent.certificate, custody: intent.custody, issuer: Some(intent.issuer) };
+        let certificate = prepared.assemble(&signature)?;
+        let requester = Actor::of_record(request.requester.clone());
+        let mut change = self.change(&requester, self.now())?;
+        let record = record_of(&request, &certificate, facts, change.now);
+        request.state = RequestState::Issued { certificate: record.id };
+        request.updated_at = change.now;
+        change.create(&record)?;
+        change.update(&request, version)?;
+        change.event(Some(request.application), issued_event(&request, record.id))?;
+        match change.commit().await {
+            Ok(_) => {
+                let chain = Chain::new(certificate, Arc::clone(&issuer.chain));
+                Ok(Outcome::Issued(Box::new(Issued::new(request, record, chain))))
+            }
+            Err(error) if error.is_conflict() => self.settled_by_another(request.id).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn give_up(&self, request: Versioned<CertificateRequest>, reason: String) -> Result<Outcome, Error> {
+        let Versioned { value: mut request, version } = request;
+        let requester = Actor::of_record(request.requester.clone());
+        let mut change = self.change(&requester, self.now())?;
+        let violations = vec![failed(&reason)];
+        let kind = EventKind::IssuanceFailed { request: request.id, reason: reason.clone() };
+        change.event(Some(request.application), kind)?;
+        request.state = RequestState::Failed { reason };
+        request.updated_at = change.now;
+        change.update(&request, version)?;
+        match change.commit().await {
+            Ok(_) => Ok(Outcome::Refused(Refusal { violations })),
+            Err(error) if error.is_conflict() => self.settled_by_another(request.id).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn settled_by_another(&self, id: RequestId) -> Result<Outcome, Error> {
+        let request: Versioned<CertificateRequest> = self.load(&id.to_string()).await?;
+        self.settled(request.value).await
+    }
+
+    /// Where a request stands, without a key.
+    pub(in crate::engine) async fn settled(&self, request: CertificateRequest) -> Result<Outcome, Error> {
+        match &request.state {
+            RequestState::Issuing(_) => Ok(Outcome::Pending(waiting(request.id))),
+            RequestState::Failed { reason } => Ok(Outcome::Refused(Refusal { violations: vec![failed(reason)] })),
+            RequestState::Issued { certificate } => {
+                let certificate = *certificate;
+                Ok(Outcome::Issued(Box::new(self.issued(request, certificate).await?)))
+            }
+        }
+    }
+}
+
+/// The answer of a signer elsewhere counts only if it verifies under the issuer's key.
+async fn sign_and_verify(issuer: &Issuer, prepared: &Prepared) -> Result<Vec<u8>, SignError> {
+    let algorithm: SignatureAlgorithm = prepared.view.content.signature_algorithm;
+    let signature = issuer.signer.sign(algorithm, &prepared.tbs).await?;
+    let key = issuer.chain[0].public_key();
+    match crypto::verify(key, algorithm, &prepared.tbs, &signature) {
+        Ok(()) => Ok(signature),
+        Err(_) => Err(SignError::Unknown { reason: "its signature does not verify under the issuer's key".into() }),
+    }
+}

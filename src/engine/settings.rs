@@ -1,0 +1,331 @@
+//! Policies, profiles and Applications: saving, changing, deleting.
+
+use super::context::{Change, Context, Versioned};
+use super::error::Error;
+use super::schema::{Claim, Entity, PolicyRecord, Revision, index};
+use crate::domain::{
+    Action, Actor, Application, ApplicationId, ApplicationSpec, Attachment, EventKind, IssuerChoice, IssuerId,
+    KeyRereading, Member, Methods, Policy, PolicyId, PolicySpec, Principal, Profile, ProfileId, ProfileSpec, Role, Slug,
+};
+use crate::store::{Over, Scan};
+use crate::x509::InvalidValue;
+
+impl Context {
+    /// Makes a policy, or a new revision of the one of its name.
+    pub(super) async fn save_policy(&self, actor: &Actor, spec: PolicySpec) -> Result<PolicyRecord, Error> {
+        self.authorize_product(actor, "change policies")?;
+        let policy = Policy::try_from(spec)?;
+        let spec = policy.spec().clone();
+        let mut change = self.change(actor, self.now())?;
+        let earlier: Option<Versioned<PolicyRecord>> = self.find_named(PolicyRecord::KIND, &spec.name).await?;
+        if let Some(unchanged) = earlier.as_ref().filter(|earlier| earlier.value.spec == spec) {
+            return Ok(unchanged.value.clone());
+        }
+        let fresh = PolicyId::new(change.now, change.random.take());
+        let (id, revision) = earlier.as_ref().map_or((fresh, 1), |e| (e.value.id, e.value.revision + 1));
+        let record = PolicyRecord { id, revision, spec, updated_at: change.now };
+        let name = record.spec.name.clone();
+        save(&mut change, &record, earlier.as_ref(), &name)?;
+        change.create(&Revision { id: id.to_string(), revision, value: record.clone() })?;
+        change.event(None, EventKind::PolicySaved { policy: id, revision })?;
+        change.commit().await.map_err(|error| name_taken(error, PolicyRecord::KIND, &name))?;
+        Ok(record)
+    }
+
+    /// Makes a profile, or a new revision of the one of its name. Its defaults must pass its policy.
+    pub(super) async fn save_profile(&self, actor: &Actor, spec: ProfileSpec) -> Result<Profile, Error> {
+        self.authorize_product(actor, "change profiles")?;
+        let mut change = self.change(actor, self.now())?;
+        let policy: PolicyId = self.resolve(PolicyRecord::KIND, spec.policy.as_str()).await?;
+        let policy: Versioned<PolicyRecord> = self.load(&policy.to_string()).await?;
+        spec.check(&Policy::try_from(policy.value.spec.clone())?, change.now)?;
+        change.check(policy.value.key(), policy.version);
+        let issuer = self.issuer_choice(&spec.issuer).await?;
+        let earlier: Option<Versioned<Profile>> = self.find_named(Profile::KIND, &spec.name).await?;
+        let fresh = ProfileId::new(change.now, change.random.take());
+        let (id, revision) = earlier.as_ref().map_or((fresh, 1), |e| (e.value.id, e.value.revision + 1));
+        let ProfileSpec { name, description, defaults, backdate, .. } = spec;
+        let (policy, updated_at) = (policy.value.id, change.now);
+        let profile = Profile { id, revision, name, description, issuer, policy, defaults, backdate, updated_at };
+        if let Some(unchanged) = earlier.as_ref().filter(|earlier| earlier.value.says_the_same(&profile)) {
+            return Ok(unchanged.value.clone());
+        }
+        save(&mut change, &profile, earlier.as_ref(), &profile.name)?;
+        change.create(&Revision { id: id.to_string(), revision, value: profile.clone() })?;
+        change.event(None, EventKind::ProfileSaved { profile: id, revision })?;
+        change.commit().await.map_err(|error| name_taken(error, Profile::KIND, &profile.name))?;
+        Ok(profile)
+    }
+
+    async fn issuer_choice(&self, choice: &IssuerChoice<Slug>) -> Result<IssuerChoice<IssuerId>, Error> {
+        Ok(match choice {
+            IssuerChoice::Ca(name) => IssuerChoice::Ca(self.resolve("issuer", name.as_str()).await?),
+            IssuerChoice::SelfSigned => IssuerChoice::SelfSigned,
+        })
+    }
+
+    /// Deletes a policy that no profile uses.
+    pub(super) async fn delete_policy(&self, actor: &Actor, id: PolicyId) -> Result<(), Error> {
+        self.authorize_product(actor, "delete policies")?;
+        let record: Versioned<PolicyRecord> = self.load(&id.to_string()).await?;
+        let mut scan = Scan::new(Over::Index(index::PROFILE_POLICY.into()), 1);
+        scan.from = Some(id.to_string());
+        scan.to = Some(format!("{id}\u{1}"));
+        if let Some(hit) = self.store.scan(&scan).await?.first() {
+            let by = format!("profile {}", hit.document.key.id);
+            return Err(Error::InUse { what: PolicyRecord::KIND, id: id.to_string(), by });
+        }
+        let name = record.value.spec.name.clone();
+        self.delete_named(actor, record, &name).await
+    }
+
+    /// Deletes a profile: nothing more is issued under it; what was issued stays.
+    pub(super) async fn delete_profile(&self, actor: &Actor, id: ProfileId) -> Result<(), Error> {
+        self.authorize_product(actor, "delete profiles")?;
+        let record: Versioned<Profile> = self.load(&id.to_string()).await?;
+        let name = record.value.name.clone();
+        self.delete_named(actor, record, &name).await
+    }
+
+    async fn delete_named<T: Entity>(&self, actor: &Actor, record: Versioned<T>, name: &Slug) -> Result<(), Error> {
+        let claim_id = Claim::name(T::KIND, name.as_str(), String::new()).document_id();
+        let claim: Versioned<Claim> = self.load(&claim_id).await?;
+        let mut change = self.change(actor, self.now())?;
+        change.delete(&claim.value, claim.version);
+        change.delete(&record.value, record.version);
+        let what = format!("{} deleted", record.value.key());
+        change.event(None, EventKind::ConfigurationDeleted { what })?;
+        change.commit().await.map(drop)
+    }
+
+    /// Makes an Application; whoever makes it becomes an Admin of it.
+    pub(super) async fn create_application(&self, actor: &Actor, spec: ApplicationSpec) -> Result<Application, Error> {
+        self.authorize_product(actor, "create Applications")?;
+        let faults = spec.faults();
+        if !faults.is_empty() {
+            return Err(Error::Invalid { faults });
+        }
+        let mut attachments = Vec::with_capacity(spec.attachments.len());
+        for attachment in &spec.attachments {
+            let id: ProfileId = self.resolve(Profile::KIND, attachment.profile.as_str()).await?;
+            let profile: Versioned<Profile> = self.load(&id.to_string()).await?;
+            fit_methods(&profile.value, &attachment.methods)?;
+            attachments.push(Attachment { profile: id, methods: attachment.methods.clone() });
+        }
+        let mut change = self.change(actor, self.now())?;
+        let application = Application {
+            id: ApplicationId::new(change.now, change.random.take()),
+            name: spec.name,
+            description: spec.description,
+            key_rereading: spec.key_rereading,
+            attachments,
+            members: with_creator(spec.members, actor),
+            created_at: change.now,
+            updated_at: change.now,
+        };
+        save(&mut change, &application, None, &application.name)?;
+        change.event(Some(application.id), EventKind::ApplicationCreated)?;
+        change.commit().await.map_err(|error| name_taken(error, Application::KIND, &application.name))?;
+        Ok(application)
+    }
+
+    /// Changes an Application's description, or switches off the rereading of keys for good.
+    pub(super) async fn edit_application(
+        &self,
+        actor: &Actor,
+        id: ApplicationId,
+        description: String,
+        key_rereading: KeyRereading,
+    ) -> Result<Application, Error> {
+        let application = self.permitted(actor, id, Action::ApplicationEdit).await?;
+        let probe = ApplicationSpec { description, ..ApplicationSpec::new(application.value.name.clone()) };
+        let mut faults = probe.faults();
+        if application.value.key_rereading == KeyRereading::DisabledForGood && key_rereading == KeyRereading::Allowed {
+            let error = InvalidValue::new("key_rereading", "allowed", "it was disabled for good");
+            faults.push(("key_rereading".into(), error));
+        }
+        if !faults.is_empty() {
+            return Err(Error::Invalid { faults });
+        }
+        let edit = |application: &mut Application| {
+            application.description = probe.description;
+            application.key_rereading = key_rereading;
+        };
+        self.change_application(actor, application, "description or settings", edit).await
+    }
+
+    /// Attaches a profile, without methods, unless it is attached already.
+    pub(super) async fn attach_profile(
+        &self,
+        actor: &Actor,
+        id: ApplicationId,
+        profile: ProfileId,
+    ) -> Result<Application, Error> {
+        let application = self.permitted(actor, id, Action::ApplicationManageProfiles).await?;
+        self.load::<Profile>(&profile.to_string()).await?;
+        if application.value.attachment(profile).is_some() {
+            return Ok(application.value);
+        }
+        let attach = |application: &mut Application| {
+            application.attachments.push(Attachment { profile, methods: Methods::default() });
+        };
+        self.change_application(actor, application, &format!("{profile} attached"), attach).await
+    }
+
+    /// Detaches a profile.
+    pub(super) async fn detach_profile(
+        &self,
+        actor: &Actor,
+        id: ApplicationId,
+        profile: ProfileId,
+    ) -> Result<Application, Error> {
+        let application = self.permitted(actor, id, Action::ApplicationManageProfiles).await?;
+        let detach = |application: &mut Application| application.attachments.retain(|each| each.profile != profile);
+        self.change_application(actor, application, &format!("{profile} detached"), detach).await
+    }
+
+    /// Sets the enrollment methods of an attachment.
+    pub(super) async fn set_methods(
+        &self,
+        actor: &Actor,
+        (id, profile): (ApplicationId, ProfileId),
+        methods: Methods,
+    ) -> Result<Application, Error> {
+        let application = self.permitted(actor, id, Action::EnrollmentEdit).await?;
+        let faults = methods.faults();
+        if !faults.is_empty() {
+            return Err(Error::Invalid { faults });
+        }
+        if application.value.attachment(profile).is_none() {
+            return Err(Error::not_found("attachment", profile));
+        }
+        let attached: Versioned<Profile> = self.load(&profile.to_string()).await?;
+        fit_methods(&attached.value, &methods)?;
+        let set = |application: &mut Application| {
+            let attachment = application.attachments.iter_mut().find(|each| each.profile == profile);
+            if let Some(attachment) = attachment {
+                attachment.methods = methods;
+            }
+        };
+        self.change_application(actor, application, &format!("methods of {profile}"), set).await
+    }
+
+    /// Gives a member its role, making it a member if it is none.
+    pub(super) async fn set_member(&self, actor: &Actor, id: ApplicationId, member: Member) -> Result<Application, Error> {
+        let application = self.permitted(actor, id, Action::MembersAssignRole).await?;
+        let what = format!("{} is {}", member.principal, member.role);
+        let set = |application: &mut Application| {
+            application.members.retain(|each| each.principal != member.principal);
+            application.members.push(member);
+        };
+        self.change_application(actor, application, &what, set).await
+    }
+
+    /// Removes a member.
+    pub(super) async fn remove_member(
+        &self,
+        actor: &Actor,
+        id: ApplicationId,
+        principal: &Principal,
+    ) -> Result<Application, Error> {
+        let application = self.permitted(actor, id, Action::MembersDelete).await?;
+        let remove = |application: &mut Application| application.members.retain(|each| each.principal != *principal);
+        self.change_application(actor, application, &format!("{principal} removed"), remove).await
+    }
+
+    /// Deletes an Application. Its certificates stay in the inventory, for product administrators to see.
+    pub(super) async fn delete_application(&self, actor: &Actor, id: ApplicationId) -> Result<(), Error> {
+        let application = self.permitted(actor, id, Action::ApplicationDelete).await?;
+        let name = application.value.name.clone();
+        self.delete_named(actor, application, &name).await
+    }
+
+    /// An Application on which the actor may do `action`.
+    pub(super) async fn permitted(
+        &self,
+        actor: &Actor,
+        id: ApplicationId,
+        action: Action,
+    ) -> Result<Versioned<Application>, Error> {
+        let application = self.application(id).await?;
+        self.authorize(actor, action, &application.value)?;
+        Ok(application)
+    }
+
+    async fn change_application(
+        &self,
+        actor: &Actor,
+        application: Versioned<Application>,
+        what: &str,
+        edit: impl FnOnce(&mut Application),
+    ) -> Result<Application, Error> {
+        let Versioned { value: mut application, version } = application;
+        edit(&mut application);
+        let mut change = self.change(actor, self.now())?;
+        application.updated_at = change.now;
+        change.update(&application, version)?;
+        change.event(Some(application.id), EventKind::ApplicationChanged { what: what.to_owned() })?;
+        match change.commit().await {
+            Ok(_) => Ok(application),
+            Err(error) if error.is_conflict() => Err(Error::Contended),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The value of a kind by its unique name.
+    pub(super) async fn find_named<T: Entity>(
+        &self,
+        kind: &'static str,
+        name: &Slug,
+    ) -> Result<Option<Versioned<T>>, Error> {
+        let claim = Claim::name(kind, name.as_str(), String::new());
+        match self.find::<Claim>(&claim.document_id()).await? {
+            Some(claim) => self.find(&claim.value.owner).await,
+            None => Ok(None),
+        }
+    }
+}
+
+/// Replaces what was there, or creates it and takes the name.
+fn save<T: Entity>(
+    change: &mut Change<'_>,
+    value: &T,
+    earlier: Option<&Versioned<T>>,
+    name: &Slug,
+) -> Result<(), Error> {
+    match earlier {
+        Some(earlier) => change.update(value, earlier.version),
+        None => {
+            change.create(&Claim::name(T::KIND, name.as_str(), value.document_id()))?;
+            change.create(value)
+        }
+    }
+}
+
+/// A conflict on the name itself means that it is taken; any other, that somebody changed the same thing.
+pub(super) fn name_taken(error: Error, what: &'static str, name: &Slug) -> Error {
+    match error {
+        Error::Store(crate::store::StoreError::Conflict { key }) if key.kind == Claim::KIND => {
+            Error::NameTaken { what, name: name.clone() }
+        }
+        error if error.is_conflict() => Error::Contended,
+        error => error,
+    }
+}
+
+/// A self-signed profile can not sign a key that is elsewhere.
+fn fit_methods(profile: &Profile, methods: &Methods) -> Result<(), Error> {
+    match methods.needs_client_keys().filter(|_| profile.issuer == IssuerChoice::SelfSigned) {
+        None => Ok(()),
+        Some(method) => {
+            let error = InvalidValue::new("method", method.as_str(), "`api` alone: a self-signed profile signs only managed keys");
+            Err(Error::Invalid { faults: vec![("methods".into(), error)] })
+        }
+    }
+}
+
+fn with_creator(mut members: Vec<Member>, actor: &Actor) -> Vec<Member> {
+    members.retain(|member| member.principal != *actor.principal());
+    members.push(Member { principal: actor.principal().clone(), role: Role::Admin });
+    members
+}

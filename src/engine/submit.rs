@@ -1,0 +1,233 @@
+//! Submitting a request: complete, judge, and hand a permit on to issuing. The one way to a certificate.
+
+use time::{Duration, OffsetDateTime};
+
+use super::cache::{Freshness, Setting};
+use super::context::{Context, Versioned};
+use super::error::Error;
+use super::issue::Permit;
+use super::outcome::{Outcome, Pending, Refusal};
+use super::schema::Replay;
+use crate::crypto;
+use crate::domain::policy::{Problem, Violation};
+use crate::domain::{
+    Action, Actor, CertificateRequest, Draft, Enrollment, EventKind, Metadata, RequestId, Source, complete,
+};
+use crate::x509::{Lint, lint_content};
+
+/// How long an idempotency key is remembered.
+const REPLAY_WINDOW: Duration = Duration::hours(24);
+/// How often a decision is taken anew because others changed what it rested on.
+const MOST_ATTEMPTS: usize = 8;
+/// What a waiting requester is told to wait, in seconds.
+const RETRY_AFTER: u64 = 5;
+
+impl Context {
+    /// Judges a request and, if it is permitted, issues.
+    pub(super) async fn submit(&self, actor: &Actor, enrollment: &Enrollment) -> Result<Outcome, Error> {
+        let idempotency = Idempotency::of(actor, enrollment)?;
+        let mut freshness = Freshness::Cached;
+        for _ in 0..MOST_ATTEMPTS {
+            if let Some(outcome) = self.replay(actor, enrollment, idempotency.as_ref()).await? {
+                return Ok(outcome);
+            }
+            let now = self.now();
+            let setting = self.setting(enrollment.application, enrollment.profile, freshness).await?;
+            let allowed = self.authorize_submit(actor, &setting);
+            let decision = allowed.map(|()| self.decide(enrollment, &setting, now));
+            match decision {
+                // A refusal by a cached setting may be out of date.
+                Err(_) | Ok(Err(_)) if freshness == Freshness::Cached => freshness = Freshness::Fresh,
+                Err(error) => return Err(error),
+                Ok(Err(refusal)) => return self.refuse(actor, &setting, refusal).await,
+                Ok(Ok(draft)) => {
+                    let permit = Permit::new(setting, enrollment, (draft, now), idempotency.clone());
+                    match self.issue(actor, permit).await {
+                        Err(error) if error.is_conflict() => freshness = Freshness::Fresh,
+                        issued => return issued,
+                    }
+                }
+            }
+        }
+        Err(Error::Contended)
+    }
+
+    /// Judges a request without issuing or recording anything.
+    pub(super) async fn dry_run(&self, actor: &Actor, enrollment: &Enrollment) -> Result<Result<Draft, Refusal>, Error> {
+        let setting = self.setting(enrollment.application, enrollment.profile, Freshness::Fresh).await?;
+        self.authorize_submit(actor, &setting)?;
+        Ok(self.decide(enrollment, &setting, self.now()))
+    }
+
+    fn authorize_submit(&self, actor: &Actor, setting: &Setting) -> Result<(), Error> {
+        self.authorize(actor, Action::CertificatesCreate, &setting.application.value)?;
+        self.authorize(actor, Action::ProfilesIssue, &setting.application.value)
+    }
+
+    /// The judgement on a completed request: everything that is wrong with it at once.
+    fn decide(&self, enrollment: &Enrollment, setting: &Setting, now: OffsetDateTime) -> Result<Draft, Refusal> {
+        let asked = (&enrollment.source, &enrollment.names, &enrollment.terms);
+        let terms = (&setting.profile.value, &setting.rules, &setting.terms);
+        let draft = complete(asked, enrollment.method, terms, now);
+        let mut violations = attachment_violations(enrollment, setting);
+        violations.extend(draft.violations.iter().cloned());
+        violations.extend(setting.rules.judge(&draft.content, now).into_violations());
+        violations.extend(lint_content(&draft.content).into_iter().map(unsound));
+        violations.extend(Metadata::faults(&enrollment.metadata).into_iter().map(|fault| Violation {
+            field: "metadata".into(),
+            problem: Problem::Invalid,
+            rule: format!("standard: {}", fault.what),
+            seen: fault.seen,
+            allowed: vec![fault.accepted.into_owned()],
+        }));
+        violations.extend(self.blocked_key(enrollment));
+        if violations.is_empty() { Ok(draft) } else { Err(Refusal { violations }) }
+    }
+
+    fn blocked_key(&self, enrollment: &Enrollment) -> Option<Violation> {
+        let Source::Csr(csr) = &enrollment.source else { return None };
+        if self.blocked_keys.is_empty() {
+            return None;
+        }
+        let refusal = self.blocked_keys.check(csr.public_key()).err()?;
+        Some(Violation {
+            field: "csr.public_key".into(),
+            problem: Problem::Denied,
+            rule: "engine.blocked_keys".into(),
+            seen: refusal.to_string(),
+            allowed: Vec::new(),
+        })
+    }
+
+    async fn refuse(&self, actor: &Actor, setting: &Setting, refusal: Refusal) -> Result<Outcome, Error> {
+        let mut change = self.change(actor, self.now())?;
+        let kind =
+            EventKind::IssuanceRefused { profile: setting.profile.value.id, violations: refusal.violations.clone() };
+        change.event(Some(setting.application.value.id), kind)?;
+        change.commit().await?;
+        Ok(Outcome::Refused(refusal))
+    }
+
+    /// The outcome of an earlier request with the same idempotency key.
+    async fn replay(
+        &self,
+        actor: &Actor,
+        enrollment: &Enrollment,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Option<Outcome>, Error> {
+        let Some(idempotency) = idempotency else { return Ok(None) };
+        let Some(earlier) = self.find::<Replay>(&idempotency.key).await? else { return Ok(None) };
+        if earlier.value.expires_at <= self.now() {
+            self.forget(actor, earlier).await?;
+            return Ok(None);
+        }
+        if earlier.value.digest != idempotency.digest {
+            let reason = "it was used for other content".to_owned();
+            return Err(Error::IdempotencyKey { reason });
+        }
+        let application = self.application(enrollment.application).await?;
+        self.authorize(actor, Action::CertificatesCreate, &application.value)?;
+        self.outcome_of(actor, earlier.value.request).await.map(Some)
+    }
+
+    async fn forget(&self, actor: &Actor, expired: Versioned<Replay>) -> Result<(), Error> {
+        let mut change = self.change(actor, self.now())?;
+        change.delete(&expired.value, expired.version);
+        match change.commit().await {
+            Err(error) if !error.is_conflict() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Where a request stands, as the one who submitted it is answered. A managed key comes along only if the actor may
+    /// read it again, and that is an event.
+    pub(super) async fn outcome_of(&self, actor: &Actor, id: RequestId) -> Result<Outcome, Error> {
+        let request: Versioned<CertificateRequest> = self.load(&id.to_string()).await?;
+        let mut outcome = self.settled(request.value).await?;
+        if let Outcome::Issued(issued) = &mut outcome {
+            issued.private_key = self.private_key(actor, issued.record.id).await.ok();
+        }
+        Ok(outcome)
+    }
+}
+
+pub(super) fn waiting(id: RequestId) -> Pending {
+    Pending { id, retry_after: std::time::Duration::from_secs(RETRY_AFTER) }
+}
+
+pub(super) fn failed(reason: &str) -> Violation {
+    Violation {
+        field: "issuer".into(),
+        problem: Problem::Unsound,
+        rule: "the issuer's signer refused".into(),
+        seen: reason.to_owned(),
+        allowed: Vec::new(),
+    }
+}
+
+pub(super) fn unsound(lint: Lint) -> Violation {
+    Violation {
+        field: "certificate".into(),
+        problem: Problem::Unsound,
+        rule: "standard: lint".into(),
+        seen: lint.to_string(),
+        allowed: Vec::new(),
+    }
+}
+
+fn attachment_violations(enrollment: &Enrollment, setting: &Setting) -> Vec<Violation> {
+    let application = &setting.application.value;
+    let attachment = application.attachment(enrollment.profile);
+    let refused = |field: &str, rule: String, seen: String, allowed| {
+        vec![Violation { field: field.into(), problem: Problem::NotAllowed, rule, seen, allowed }]
+    };
+    match attachment {
+        None => {
+            let rule = format!("application.attachments: the profile is not attached to {}", application.name);
+            refused("profile", rule, setting.profile.value.name.to_string(), Vec::new())
+        }
+        Some(attachment) if !attachment.methods.enables(enrollment.method) => {
+            let rule = format!("attachment.methods: the profile is not configured for {} enrollment", enrollment.method);
+            refused("method", rule, enrollment.method.to_string(), Vec::new())
+        }
+        Some(_) => Vec::new(),
+    }
+}
+
+/// An idempotency key, per Application and requester, and what it stands for.
+#[derive(Clone, Debug)]
+pub(super) struct Idempotency {
+    pub(super) key: String,
+    digest: String,
+}
+
+impl Idempotency {
+    fn of(actor: &Actor, enrollment: &Enrollment) -> Result<Option<Self>, Error> {
+        let Some(key) = &enrollment.idempotency_key else { return Ok(None) };
+        if !(1..=200).contains(&key.chars().count()) || key.chars().any(char::is_control) {
+            let reason = "1 to 200 characters without control characters are accepted".to_owned();
+            return Err(Error::IdempotencyKey { reason });
+        }
+        let key = format!("{}|{}|{key}", enrollment.application, actor.principal());
+        let Enrollment { profile, method, names, terms, metadata, .. } = enrollment;
+        let mut content = serde_json::to_vec(&(profile, method, names, terms, metadata)).map_err(Error::encoding)?;
+        if let Source::Csr(csr) = &enrollment.source {
+            content.extend_from_slice(csr.der());
+        }
+        Ok(Some(Self { key, digest: hex(&crypto::sha256(&content)) }))
+    }
+
+    /// The record that answers a repetition with `request`, until it expires.
+    pub(super) fn replay(&self, request: RequestId, now: OffsetDateTime) -> Replay {
+        Replay { key: self.key.clone(), digest: self.digest.clone(), request, expires_at: now + REPLAY_WINDOW }
+    }
+}
+
+/// Octets in lower-case hex.
+pub(super) fn hex(octets: &[u8]) -> String {
+    use std::fmt::Write;
+    octets.iter().fold(String::with_capacity(octets.len() * 2), |mut text, octet| {
+        let _ = write!(text, "{octet:02x}");
+        text
+    })
+}
