@@ -20,10 +20,12 @@ mod limits;
 mod memory;
 mod schema;
 
-#[cfg(any())]
+#[cfg(feature = "conformance")]
 pub mod conformance;
-#[cfg(any())]
+#[cfg(feature = "conformance")]
 pub mod faulty;
+#[cfg(feature = "conformance")]
+mod sequence;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
@@ -59,6 +61,8 @@ pub const MAX_SCAN_LIMIT: usize = 1000;
 ///   lives in memory says so in its name).
 /// - **Index entries.** A document's entries are replaced as a whole when it is put, and vanish when it is deleted.
 ///   Two documents may hold equal entries; equal entries of one document count once. Order is that of the bytes of the value, then of the kind, then of the id.
+/// - **Scans.** Hits come in order, within the bounds, strictly behind `after`. Pages that each continue after the
+///   last hit neither repeat nor miss a document that stays where it is, also while others come and go.
 /// - **Cancellation.** A `commit` whose future is dropped has happened entirely or not at all.
 /// - **Errors.** [`StoreError::Unavailable`] means that nothing was written; [`StoreError::Unknown`] that the batch
 ///   may or may not have been applied, and the caller must read to find out.

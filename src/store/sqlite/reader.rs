@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use bytes::Bytes;
 use futures_channel::oneshot;
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension, Row, ToSql, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
 use super::super::{Cursor, Document, Hit, Key, Order, Over, Scan, StoreError, Version};
 use super::failure::{self, Failure};

@@ -45,9 +45,7 @@ impl<'c> Tables<'c> {
             update: prepare("UPDATE chancery_document SET version = ?2, entries = ?3, body = ?4 WHERE number = ?1")?,
             delete: prepare("DELETE FROM chancery_document WHERE number = ?1")?,
             add_entry: prepare("INSERT INTO chancery_entry VALUES (?1, ?2, ?3, ?4, ?5)")?,
-            drop_entry: prepare(
-                "DELETE FROM chancery_entry WHERE name = ?1 AND value = ?2 AND kind = ?3 AND id = ?4",
-            )?,
+            drop_entry: prepare("DELETE FROM chancery_entry WHERE name = ?1 AND value = ?2 AND kind = ?3 AND id = ?4")?,
             find_name: prepare("SELECT code FROM chancery_name WHERE name = ?1")?,
             add_name: prepare("INSERT INTO chancery_name (name) VALUES (?1)")?,
             last_version: prepare("SELECT value FROM chancery_meta WHERE name = 'last_version'")?,
@@ -93,7 +91,11 @@ impl<'c> Tables<'c> {
     fn find(&mut self, key: &Key) -> Result<Option<Row>, Failure> {
         let kind = self.code(&key.kind)?;
         let found = self.find.query_row(params![kind, key.id], |row| {
-            Ok(Row { number: row.get(0)?, version: Version(row.get::<_, i64>(1)?.cast_unsigned()), entries: row.get(2)? })
+            Ok(Row {
+                number: row.get(0)?,
+                version: Version(row.get::<_, i64>(1)?.cast_unsigned()),
+                entries: row.get(2)?,
+            })
         });
         Ok(found.optional()?)
     }

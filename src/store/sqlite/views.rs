@@ -24,8 +24,7 @@ fn prepare_inside(connection: &Connection, schema: &Schema) -> Result<(), Failur
         return Err(StoreError::Newer { found, supported: schema.version }.into());
     }
     if found < schema.version {
-        connection
-            .execute("UPDATE chancery_meta SET value = ?1 WHERE name = 'schema_version'", [schema.version])?;
+        connection.execute("UPDATE chancery_meta SET value = ?1 WHERE name = 'schema_version'", [schema.version])?;
     }
     schema.kinds.iter().try_for_each(|kind| refresh(connection, kind))
 }

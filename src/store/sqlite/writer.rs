@@ -81,11 +81,7 @@ impl Writer<'_> {
         self.connection.execute_batch("COMMIT").map_err(Failure::at_commit)
     }
 
-    fn judge_and_apply(
-        &mut self,
-        batch: &Batch,
-        last: &mut Version,
-    ) -> Result<Result<Version, StoreError>, Failure> {
+    fn judge_and_apply(&mut self, batch: &Batch, last: &mut Version) -> Result<Result<Version, StoreError>, Failure> {
         let writes = batch.writes.iter().any(|write| !matches!(write, Write::Check { .. }));
         let version = if writes { Version(last.0 + 1) } else { *last };
         match self.tables.apply(batch, version)? {
