@@ -1,6 +1,7 @@
 //! The reference store: everything in memory, gone with the process.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::ops::Bound;
@@ -10,7 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{
-    Batch, Document, Expect, Hit, IndexEntry, Key, Order, Over, Scan, Schema, Store, StoreError, Version, Write,
+    Batch, Cursor, Document, Expect, Hit, IndexEntry, Key, Order, Over, Scan, Schema, Store, StoreError, Version, Write,
 };
 
 /// Keeps documents in memory: for tests, for caches, and as the model that other stores are compared with.
@@ -66,11 +67,7 @@ impl Store for MemoryStore {
 
     async fn scan(&self, scan: &Scan) -> Result<Vec<Hit>, StoreError> {
         scan.validate()?;
-        let state = self.read();
-        Ok(match &scan.over {
-            Over::Kind(kind) => state.scan_kind(kind, scan),
-            Over::Index(index) => state.scan_index(index, scan),
-        })
+        Ok(self.read().scan(scan))
     }
 
     async fn commit(&self, batch: Batch) -> Result<Version, StoreError> {
@@ -84,11 +81,13 @@ impl Store for MemoryStore {
 #[derive(Default)]
 struct State {
     documents: HashMap<Arc<Key>, Stored>,
-    keys: BTreeSet<Arc<Key>>,
-    indexes: HashMap<Cow<'static, str>, BTreeSet<Entry>>,
+    kinds: Sets,
+    indexes: Sets,
     last_version: u64,
     schema_version: u32,
 }
+
+type Sets = HashMap<Cow<'static, str>, BTreeSet<Place>>;
 
 struct Stored {
     version: Version,
@@ -102,23 +101,65 @@ impl Stored {
     }
 }
 
-/// The derived order is the contract's: value, then kind, then id.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Entry {
-    value: Box<str>,
+/// Where a document stands in an ordered set. The order is the contract's: value, then kind, then id.
+struct Place {
+    /// The first octets of the value, so that most comparisons need not follow a pointer.
+    head: u128,
+    /// `None` in the set of a kind, whose documents stand under their ids.
+    value: Option<Box<str>>,
     key: Arc<Key>,
 }
 
-impl Entry {
-    fn new(value: &str, key: &Arc<Key>) -> Self {
-        Self { value: value.into(), key: Arc::clone(key) }
+impl Place {
+    fn under(value: &str, key: &Arc<Key>) -> Self {
+        Self { head: head(value), value: Some(value.into()), key: Arc::clone(key) }
     }
 
-    /// Sorts before every real entry of `value`, because no kind is empty.
+    fn under_id(key: &Arc<Key>) -> Self {
+        Self { head: head(&key.id), value: None, key: Arc::clone(key) }
+    }
+
+    /// Sorts before every document that stands under `value`, because no kind is empty.
     fn before(value: &str) -> Self {
-        Self { value: value.into(), key: Arc::new(Key::new("", "")) }
+        Self::under(value, &Arc::new(Key::new("", "")))
+    }
+
+    fn of_cursor(cursor: &Cursor) -> Self {
+        Self::under(&cursor.value, &Arc::new(cursor.key.clone()))
+    }
+
+    fn value(&self) -> &str {
+        self.value.as_deref().unwrap_or(&self.key.id)
     }
 }
+
+/// The first octets as a number that sorts as they do. Equal heads decide nothing.
+fn head(value: &str) -> u128 {
+    let mut octets = [0; 16];
+    let length = value.len().min(octets.len());
+    octets[..length].copy_from_slice(&value.as_bytes()[..length]);
+    u128::from_be_bytes(octets)
+}
+
+impl Ord for Place {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.head.cmp(&other.head).then_with(|| (self.value(), &self.key).cmp(&(other.value(), &other.key)))
+    }
+}
+
+impl PartialOrd for Place {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Place {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Place {}
 
 impl State {
     fn judge(&self, batch: &Batch) -> Result<(), StoreError> {
@@ -157,12 +198,12 @@ impl State {
             }
             None => {
                 let key = Arc::new(key);
-                self.keys.insert(Arc::clone(&key));
+                set(&mut self.kinds, key.kind.clone()).insert(Place::under_id(&key));
                 key
             }
         };
         for entry in &stored.entries {
-            self.index(&entry.index).insert(Entry::new(&entry.value, &key));
+            set(&mut self.indexes, entry.index.clone()).insert(Place::under(&entry.value, &key));
         }
         self.documents.insert(key, stored);
     }
@@ -170,98 +211,63 @@ impl State {
     fn delete(&mut self, key: &Key) {
         if let Some((key, old)) = self.documents.remove_entry(key) {
             self.drop_entries(&key, &old.entries);
-            self.keys.remove(&key);
+            set(&mut self.kinds, key.kind.clone()).remove(&Place::under_id(&key));
         }
     }
 
     fn drop_entries(&mut self, key: &Arc<Key>, entries: &[IndexEntry]) {
         for entry in entries {
-            self.index(&entry.index).remove(&Entry::new(&entry.value, key));
+            set(&mut self.indexes, entry.index.clone()).remove(&Place::under(&entry.value, key));
         }
     }
 
-    fn index(&mut self, name: &Cow<'static, str>) -> &mut BTreeSet<Entry> {
-        // Not `entry`, which would copy an owned name at every call.
-        if !self.indexes.contains_key(name) {
-            self.indexes.insert(name.clone(), BTreeSet::new());
-        }
-        self.indexes.entry(name.clone()).or_default()
-    }
-
-    fn scan_kind(&self, kind: &str, scan: &Scan) -> Vec<Hit> {
-        let place = |id: &str| Arc::new(Key::new(kind.to_owned(), id));
-        let mut bounds = Bounds::of(scan, place, |cursor| place(&cursor.value));
-        if matches!(bounds.upper, Bound::Unbounded) {
-            // The first possible name behind `kind` ends the kind.
-            bounds.upper = Bound::Excluded(Arc::new(Key::new(format!("{kind}\0"), "")));
-        }
-        if matches!(bounds.lower, Bound::Unbounded) {
-            bounds.lower = Bound::Included(place(""));
-        }
-        let hit = |key: &Arc<Key>| self.hit(&key.id, key);
-        bounds.collect(&self.keys, scan, hit)
-    }
-
-    fn scan_index(&self, index: &str, scan: &Scan) -> Vec<Hit> {
-        let Some(entries) = self.indexes.get(index) else { return Vec::new() };
-        let bounds = Bounds::of(scan, Entry::before, |cursor| Entry {
-            value: cursor.value.as_str().into(),
-            key: Arc::new(cursor.key.clone()),
-        });
-        bounds.collect(entries, scan, |entry| self.hit(&entry.value, &entry.key))
-    }
-
-    fn hit(&self, value: &str, key: &Key) -> Option<Hit> {
-        let stored = self.documents.get(key)?;
-        Some(Hit { value: value.to_owned(), document: stored.document(key) })
-    }
-}
-
-/// The stretch of an ordered set that a scan may still visit.
-struct Bounds<T> {
-    lower: Bound<T>,
-    upper: Bound<T>,
-}
-
-impl<T: Ord> Bounds<T> {
-    fn of(scan: &Scan, place: impl Fn(&str) -> T, behind: impl Fn(&super::Cursor) -> T) -> Self {
-        let mut lower = scan.from.as_deref().map_or(Bound::Unbounded, |value| Bound::Included(place(value)));
-        let mut upper = scan.to.as_deref().map_or(Bound::Unbounded, |value| Bound::Excluded(place(value)));
-        if let Some(cursor) = &scan.after {
-            let after = behind(cursor);
-            match scan.order {
-                Order::Ascending if reaches(&lower, |bound| *bound <= after) => lower = Bound::Excluded(after),
-                Order::Descending if reaches(&upper, |bound| *bound >= after) => upper = Bound::Excluded(after),
-                Order::Ascending | Order::Descending => {}
-            }
-        }
-        Self { lower, upper }
-    }
-
-    fn collect(self, set: &BTreeSet<T>, scan: &Scan, hit: impl Fn(&T) -> Option<Hit>) -> Vec<Hit> {
-        if self.is_empty() {
-            return Vec::new();
-        }
-        let range = set.range((self.lower, self.upper));
+    fn scan(&self, scan: &Scan) -> Vec<Hit> {
+        let found = match &scan.over {
+            Over::Kind(kind) => self.kinds.get(kind),
+            Over::Index(index) => self.indexes.get(index),
+        };
+        let range = found.zip(range(scan)).map(|(places, range)| places.range(range));
+        let places = range.into_iter().flatten();
+        let hit = |place: &Place| self.hit(place);
         match scan.order {
-            Order::Ascending => range.filter_map(hit).take(scan.limit).collect(),
-            Order::Descending => range.rev().filter_map(hit).take(scan.limit).collect(),
+            Order::Ascending => places.filter_map(hit).take(scan.limit).collect(),
+            Order::Descending => places.rev().filter_map(hit).take(scan.limit).collect(),
         }
     }
 
-    // `BTreeSet::range` panics on a range that runs backwards.
-    fn is_empty(&self) -> bool {
-        match (&self.lower, &self.upper) {
-            (Bound::Included(low) | Bound::Excluded(low), Bound::Included(high) | Bound::Excluded(high)) => low >= high,
-            _ => false,
-        }
+    fn hit(&self, place: &Place) -> Option<Hit> {
+        let stored = self.documents.get(&place.key)?;
+        Some(Hit { value: place.value().to_owned(), document: stored.document(&place.key) })
     }
 }
 
-fn reaches<T>(bound: &Bound<T>, weaker: impl Fn(&T) -> bool) -> bool {
-    match bound {
-        Bound::Included(value) | Bound::Excluded(value) => weaker(value),
-        Bound::Unbounded => true,
+fn set<'s>(sets: &'s mut Sets, name: Cow<'static, str>) -> &'s mut BTreeSet<Place> {
+    sets.entry(name).or_default()
+}
+
+type Range = (Bound<Place>, Bound<Place>);
+
+/// The stretch of a set that a scan may still visit; `None` if there is none, on which `BTreeSet::range` would panic.
+fn range(scan: &Scan) -> Option<Range> {
+    let mut lower = scan.from.as_deref().map(|value| Bound::Included(Place::before(value)));
+    let mut upper = scan.to.as_deref().map(Place::before);
+    if let Some(after) = scan.after.as_ref().map(Place::of_cursor) {
+        match scan.order {
+            Order::Ascending if is_below(lower.as_ref(), &after) => lower = Some(Bound::Excluded(after)),
+            Order::Descending if upper.as_ref().is_none_or(|upper| *upper > after) => upper = Some(after),
+            Order::Ascending | Order::Descending => {}
+        }
+    }
+    match (&lower, &upper) {
+        (Some(_), Some(upper)) if !is_below(lower.as_ref(), upper) => None,
+        _ => Some((lower.unwrap_or(Bound::Unbounded), upper.map_or(Bound::Unbounded, Bound::Excluded))),
+    }
+}
+
+fn is_below(lower: Option<&Bound<Place>>, place: &Place) -> bool {
+    match lower {
+        Some(Bound::Included(lower) | Bound::Excluded(lower)) => lower < place,
+        Some(Bound::Unbounded) | None => true,
     }
 }
 
