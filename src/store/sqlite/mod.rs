@@ -21,7 +21,8 @@ mod tables;
 mod views;
 mod writer;
 
-#[cfg(test)]
+// With the kit, whose helpers for concurrency they use.
+#[cfg(all(test, feature = "conformance"))]
 mod tests;
 
 /// Keeps documents in one SQLite file, in write-ahead mode with `synchronous=FULL`.

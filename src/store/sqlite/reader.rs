@@ -181,3 +181,42 @@ fn version(row: &Row<'_>, column: usize) -> rusqlite::Result<Version> {
 fn body(row: &Row<'_>, column: usize) -> rusqlite::Result<Bytes> {
     Ok(Bytes::copy_from_slice(row.get_ref(column)?.as_bytes()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A page deep in an index must be found by seeking, and no page may be sorted.
+    #[test]
+    fn every_form_of_scan_seeks() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("store.db");
+        let connection = file::open_writer(&path, &SqliteOptions::new()).unwrap();
+        for order in [Order::Ascending, Order::Descending] {
+            for (from, to, after) in (0..8).map(|bits| (bits & 1 > 0, bits & 2 > 0, bits & 4 > 0)) {
+                let bound = |given: bool, value: &str| given.then(|| value.to_owned());
+                let after = after.then(|| Cursor { value: "m".into(), key: Key::new("k", "m") });
+                let over = Over::Kind("k".into());
+                let scan = Scan { over, from: bound(from, "a"), to: bound(to, "z"), after, order, limit: 10 };
+                let bounded = from || to || scan.after.is_some();
+                assert_seeks(&connection, over_kind("k", &scan), ("chancery_document", bounded.then_some("id")));
+                assert_seeks(&connection, over_index("i", &scan), ("entry", bounded.then_some("value")));
+            }
+        }
+    }
+
+    fn assert_seeks(connection: &Connection, query: Query, (table, bound): (&str, Option<&str>)) {
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", query.sql)).unwrap();
+        let steps = statement.query_map(params_from_iter(query.values), |row| row.get::<_, String>(3)).unwrap();
+        let plan: Vec<String> = steps.map(Result::unwrap).collect();
+        let seeks = |step: &String| {
+            step.starts_with(&format!("SEARCH {table} "))
+                && bound.is_none_or(|by| {
+                    step.contains(&format!("{by}>"))
+                        || step.contains(&format!("{by}<"))
+                        || step.contains(&format!("{by},"))
+                })
+        };
+        assert!(plan.iter().any(seeks) && !plan.iter().any(|step| step.contains("B-TREE")), "{}: {plan:?}", query.sql);
+    }
+}

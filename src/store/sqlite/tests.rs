@@ -165,18 +165,3 @@ fn a_new_file_is_its_owners_alone() {
     drop(SqliteStore::open(&path).unwrap());
     assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o640);
 }
-
-/// Opened with a cold statement cache, a page deep in an index is found by seeking, not by reading from the start.
-#[test]
-fn pages_seek() {
-    let (_directory, path) = place();
-    let _store = SqliteStore::open(&path).unwrap();
-    let person = Connection::open(&path).unwrap();
-    for order in ["value > 'm'", "(value, kind, id) > ('m', 'k', 'i')", "(value, kind, id) < ('m', 'k', 'i')"] {
-        let sql = format!(
-            "EXPLAIN QUERY PLAN SELECT id FROM chancery_entry WHERE name = 1 AND {order} ORDER BY value, kind, id"
-        );
-        let plan: String = person.query_row(&sql, [], |row| row.get(3)).unwrap();
-        assert!(plan.starts_with("SEARCH") && plan.contains("value"), "{plan}");
-    }
-}
