@@ -22,7 +22,8 @@ mod views;
 mod writer;
 
 // With the kit, whose helpers for concurrency they use.
-#[cfg(all(test, feature = "conformance"))]
+#[cfg(test)]
+#[cfg(feature = "conformance")]
 mod tests;
 
 /// Keeps documents in one SQLite file, in write-ahead mode with `synchronous=FULL`.
