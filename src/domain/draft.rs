@@ -85,8 +85,7 @@ impl Completion<'_> {
             self.report("csr", Problem::Conflict, "profile.issuer", "a self-signed profile needs a managed key");
         }
         self.refuse_critical(&asked.unknown);
-        let usages =
-            if asked.key_usages.is_empty() { self.default_usages(key_algorithm) } else { asked.key_usages };
+        let usages = if asked.key_usages.is_empty() { self.default_usages(key_algorithm) } else { asked.key_usages };
         let purposes = match asked.extended_key_usages.as_slice() {
             [] => self.default_purposes(),
             purposes => purposes.to_vec(),
@@ -100,7 +99,8 @@ impl Completion<'_> {
 
     fn refuse_names_beside_csr(&mut self, names: &Names) {
         if *names != Names::default() {
-            let seen = "subject, names, usages and key come from the certificate request and can not be asked beside it";
+            let seen =
+                "subject, names, usages and key come from the certificate request and can not be asked beside it";
             self.report("names", Problem::Conflict, "request", seen);
         }
     }
@@ -262,7 +262,8 @@ impl Completion<'_> {
             return max;
         }
         default.or_else(|| self.method.default_ttl()).unwrap_or_else(|| {
-            let allowed = vec![max.map_or_else(|| "a ttl or not_after".into(), |max| format!("a ttl of at most {max}"))];
+            let allowed =
+                vec![max.map_or_else(|| "a ttl or not_after".into(), |max| format!("a ttl of at most {max}"))];
             self.violations.push(missing("ttl", "request: a time to live is needed", allowed));
             stand_in_span(self.policy)
         })
@@ -353,7 +354,8 @@ pub(super) fn judge_defaults(
     policy: &Policy,
     now: OffsetDateTime,
 ) -> Vec<Violation> {
-    let issuer = IssuerTerms { signature_algorithms: SignatureAlgorithm::ALL.to_vec(), not_after: None, path_length: None };
+    let issuer =
+        IssuerTerms { signature_algorithms: SignatureAlgorithm::ALL.to_vec(), not_after: None, path_length: None };
     let terms = Terms::default();
     let method = Method::Api;
     let (issuer, terms) = (&issuer, &terms);

@@ -3,9 +3,7 @@
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::{
-    ApplicationId, CertificateId, EventId, IssuerId, PolicyId, Principal, ProfileId, RequestId, Violation,
-};
+use super::{ApplicationId, CertificateId, EventId, IssuerId, PolicyId, Principal, ProfileId, RequestId, Violation};
 
 /// Something that happened, written in the same commit as its effect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

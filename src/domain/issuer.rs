@@ -6,7 +6,9 @@ use time::OffsetDateTime;
 use super::certificate::Octets;
 use super::policy::Table;
 use super::{IssuerId, Slug, Span, Values};
-use crate::x509::{Attribute, BasicConstraints, InvalidValue, KeyAlgorithm, KeyUsage, KeyUsages, SignatureAlgorithm, Subject};
+use crate::x509::{
+    Attribute, BasicConstraints, InvalidValue, KeyAlgorithm, KeyUsage, KeyUsages, SignatureAlgorithm, Subject,
+};
 
 /// A CA to be made, as people describe it.
 ///
@@ -92,7 +94,8 @@ impl IssuerUrls {
     /// Every URL that can not be written into a certificate, with its path.
     pub fn faults(&self) -> Vec<(String, InvalidValue)> {
         let lists = [("crl", &self.crl), ("ocsp", &self.ocsp), ("ca_issuers", &self.ca_issuers)];
-        let urls = lists.into_iter().flat_map(|(name, list)| list.iter().enumerate().map(move |(at, url)| (name, at, url)));
+        let urls =
+            lists.into_iter().flat_map(|(name, list)| list.iter().enumerate().map(move |(at, url)| (name, at, url)));
         let faulty = urls.filter(|(_, _, url)| !is_http(url));
         let accepted = "an absolute http or https URL (RFC 5280 4.2.1.13)";
         faulty.map(|(name, at, url)| (format!("urls.{name}[{at}]"), InvalidValue::new("url", url, accepted))).collect()

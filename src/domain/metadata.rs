@@ -35,8 +35,8 @@ impl Metadata {
             faults.push(InvalidValue::new("metadata", format!("{} tags", tags.len()), "at most 32 tags"));
         }
         for (key, value) in tags {
-            let key_fits = (1..=64).contains(&key.len())
-                && key.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_/".contains(&b));
+            let key_fits =
+                (1..=64).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_/".contains(&b));
             if !key_fits {
                 let accepted = "1 to 64 letters, digits, `.`, `-`, `_` and `/`";
                 faults.push(InvalidValue::new("metadata key", key, accepted));

@@ -98,7 +98,9 @@ impl Methods {
             let error = InvalidValue::new("duration", span.to_string(), "more than 0s");
             faults.push(("api.auto_renew_before".into(), error));
         }
-        if let Some(ScepChallenge::Dynamic { expires_after, max_pending }) = self.scep.as_ref().map(|scep| scep.challenge) {
+        if let Some(ScepChallenge::Dynamic { expires_after, max_pending }) =
+            self.scep.as_ref().map(|scep| scep.challenge)
+        {
             if expires_after.as_seconds() == 0 || expires_after > Span::hours(24) {
                 let error = InvalidValue::new("duration", expires_after.to_string(), "more than 0s, at most 24h");
                 faults.push(("scep.challenge.dynamic.expires_after".into(), error));

@@ -29,8 +29,8 @@ pub use id::{ApplicationId, CertificateId, EventId, IssuerId, PolicyId, ProfileI
 pub use issuer::{IssuerKey, IssuerRecord, IssuerSpec, IssuerState, IssuerUrls};
 pub use metadata::Metadata;
 pub use method::{
-    AcmeChecks, AcmeSettings, ApiSettings, BootstrapTrust, EstSettings, Method, Methods, ScepCaCertificates, ScepChallenge,
-    ScepRenewal, ScepSettings,
+    AcmeChecks, AcmeSettings, ApiSettings, BootstrapTrust, EstSettings, Method, Methods, ScepCaCertificates,
+    ScepChallenge, ScepRenewal, ScepSettings,
 };
 pub use policy::{Policy, PolicySpec, Verdict, Violation};
 pub use preset::Preset;

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::policy::{AlgorithmRules, BasicConstraintsRules, CaRule, PolicySpec, SetRules, Table, ValidityRules, ValueRules};
+use super::policy::{
+    AlgorithmRules, BasicConstraintsRules, CaRule, PolicySpec, SetRules, Table, ValidityRules, ValueRules,
+};
 use super::{Defaults, IssuerChoice, ProfileSpec, Slug, Span};
 use crate::x509::{Attribute, BasicConstraints, ExtendedKeyUsage, KeyAlgorithm, KeyUsage, KeyUsages, SanKind};
 

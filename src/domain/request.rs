@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{
-    ApplicationId, CertificateId, IssuerId, KeyCustody, Metadata, Method, Octets, PolicyId, Principal, ProfileId, RequestId,
+    ApplicationId, CertificateId, IssuerId, KeyCustody, Metadata, Method, Octets, PolicyId, Principal, ProfileId,
+    RequestId,
 };
 use crate::x509::{Serial, UnknownExtension};
 

@@ -52,7 +52,9 @@ impl Context {
     pub(super) async fn find<T: Entity>(&self, id: &str) -> Result<Option<Versioned<T>>, Error> {
         let mut found = self.store.get(&[Key::new(T::KIND, id)]).await?;
         match found.pop().flatten() {
-            Some(document) => Ok(Some(Versioned { value: decode(&document.key, &document.body)?, version: document.version })),
+            Some(document) => {
+                Ok(Some(Versioned { value: decode(&document.key, &document.body)?, version: document.version }))
+            }
             None => Ok(None),
         }
     }

@@ -9,7 +9,8 @@ use super::issue::{Facts, issuer_certificate, serial_claim};
 use super::schema::{Claim, Entity};
 use super::settings::name_taken;
 use crate::domain::{
-    Actor, CertificateId, EventKind, IssuerId, IssuerKey, IssuerRecord, IssuerSpec, IssuerState, KeyCustody, Octets, Slug,
+    Actor, CertificateId, EventKind, IssuerId, IssuerKey, IssuerRecord, IssuerSpec, IssuerState, KeyCustody, Octets,
+    Slug,
 };
 use crate::signer::{SignError, Signer, SoftwareSigner};
 use crate::x509::tbs::{self, Authority};
@@ -69,11 +70,8 @@ impl Context {
         let algorithm = pair.signer.algorithms()[0];
         let signature = pair.signer.sign(algorithm, info.der()).await?;
         let csr = info.seal(algorithm, &signature).map_err(Error::encoding)?;
-        let state = IssuerState::AwaitingCertificate {
-            csr: Octets(csr),
-            public_key: Octets(key.spki_der().to_vec()),
-            subject,
-        };
+        let state =
+            IssuerState::AwaitingCertificate { csr: Octets(csr), public_key: Octets(key.spki_der().to_vec()), subject };
         let record = record(spec, (id, pair.key), state, &change);
         save_new(&mut change, &record, "request made")?;
         commit_issuer(change, record).await

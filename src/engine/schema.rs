@@ -7,7 +7,8 @@ use time::macros::format_description;
 
 use crate::domain::policy::PolicySpec;
 use crate::domain::{
-    Application, CertificateRecord, CertificateRequest, Event, IssuerRecord, PolicyId, Profile, RequestState,
+    Application, CertificateId, CertificateRecord, CertificateRequest, Event, IssuerRecord, PolicyId, Profile,
+    RequestState,
 };
 use crate::domain::{Octets, RequestId};
 use crate::store::{Column, IndexEntry, Key, KindSchema, Schema};
@@ -46,11 +47,9 @@ pub(super) mod index {
     pub(crate) const CERTIFICATE_EXPIRY: &str = "certificate.expiry";
     /// Certificates by fingerprint: SHA-256 in hex.
     pub(crate) const CERTIFICATE_FINGERPRINT: &str = "certificate.fingerprint";
-    /// Certificates by serial number: hex.
-    pub(crate) const CERTIFICATE_SERIAL: &str = "certificate.serial";
-    /// Certificates by name, domains from the top: `com.example.api`.
+    /// Certificates by name, domains from the top: `com.example.api.`.
     pub(crate) const CERTIFICATE_NAME: &str = "certificate.name";
-    /// The same within an Application: `app-…|com.example.api`.
+    /// The same within an Application: `app-…|com.example.api.`.
     pub(crate) const CERTIFICATE_APPLICATION_NAME: &str = "certificate.application-name";
     /// Certificates by tag: `key=value|2026-…`.
     pub(crate) const CERTIFICATE_TAG: &str = "certificate.tag";
@@ -91,7 +90,15 @@ pub(super) struct Revision<T> {
     pub(super) value: T,
 }
 
-/// A unique name, or serial number, and whose it is.
+/// A serial number below an issuer, and the certificate that has it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct SerialClaim {
+    /// The serial number and the issuer, which is a word of its own for certificates that are their own issuer.
+    pub(super) name: String,
+    pub(super) certificate: CertificateId,
+}
+
+/// A unique name, and whose it is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Claim {
     pub(super) name: String,
@@ -99,7 +106,7 @@ pub(super) struct Claim {
 }
 
 impl Claim {
-    /// The name of an Application, a profile, a policy or an issuer.
+    /// The name an Application, a profile, a policy or an issuer has.
     pub(super) fn name(kind: &str, name: &str, owner: String) -> Self {
         Self { name: format!("{kind}/{name}"), owner }
     }
@@ -131,9 +138,8 @@ impl Entity for Application {
     }
 
     fn entries(&self) -> Vec<IndexEntry> {
-        let member = |member: &crate::domain::Member| {
-            IndexEntry::new(index::APPLICATION_MEMBER, member.principal.to_string())
-        };
+        let member =
+            |member: &crate::domain::Member| IndexEntry::new(index::APPLICATION_MEMBER, member.principal.to_string());
         self.members.iter().map(member).collect()
     }
 }
@@ -184,6 +190,14 @@ impl Entity for IssuerRecord {
 
 impl Entity for Claim {
     const KIND: &'static str = "name";
+
+    fn document_id(&self) -> String {
+        self.name.clone()
+    }
+}
+
+impl Entity for SerialClaim {
+    const KIND: &'static str = "serial";
 
     fn document_id(&self) -> String {
         self.name.clone()
@@ -247,10 +261,7 @@ impl Entity for CertificateRecord {
 
     fn entries(&self) -> Vec<IndexEntry> {
         let end = sortable(self.validity.not_after());
-        let mut entries = vec![
-            IndexEntry::new(index::CERTIFICATE_FINGERPRINT, self.fingerprint.as_str()),
-            IndexEntry::new(index::CERTIFICATE_SERIAL, self.serial.to_string()),
-        ];
+        let mut entries = vec![IndexEntry::new(index::CERTIFICATE_FINGERPRINT, self.fingerprint.as_str())];
         if let Some((profile, _)) = self.profile {
             entries.push(IndexEntry::new(index::CERTIFICATE_PROFILE, format!("{profile}|{end}")));
         }
@@ -305,14 +316,12 @@ pub(super) fn searchable(name: &str) -> String {
     }
 }
 
-/// `api.example.com` as `com.example.api`: what is under a domain lies together.
-pub(super) fn from_the_top(name: &str) -> String {
-    let mut turned = String::with_capacity(name.len());
+/// `api.example.com` as `com.example.api.`: what is under a domain lies together, right behind the domain itself.
+fn from_the_top(name: &str) -> String {
+    let mut turned = String::with_capacity(name.len() + 1);
     for label in name.rsplit('.') {
-        if !turned.is_empty() {
-            turned.push('.');
-        }
         turned.push_str(label);
+        turned.push('.');
     }
     turned
 }
@@ -328,7 +337,11 @@ pub(super) const SCHEMA: Schema = Schema {
         KindSchema {
             kind: Application::KIND,
             view: "applications",
-            columns: &[column("name", "name"), column("description", "description"), column("created_at", "created_at")],
+            columns: &[
+                column("name", "name"),
+                column("description", "description"),
+                column("created_at", "created_at"),
+            ],
         },
         KindSchema {
             kind: Profile::KIND,
@@ -340,8 +353,16 @@ pub(super) const SCHEMA: Schema = Schema {
             view: "policies",
             columns: &[column("name", "spec.name"), column("revision", "revision"), column("rules", "spec")],
         },
-        KindSchema { kind: "policy_revision", view: "policy_revisions", columns: &[column("policy", "id"), column("revision", "revision")] },
-        KindSchema { kind: "profile_revision", view: "profile_revisions", columns: &[column("profile", "id"), column("revision", "revision")] },
+        KindSchema {
+            kind: "policy_revision",
+            view: "policy_revisions",
+            columns: &[column("policy", "id"), column("revision", "revision")],
+        },
+        KindSchema {
+            kind: "profile_revision",
+            view: "profile_revisions",
+            columns: &[column("profile", "id"), column("revision", "revision")],
+        },
         KindSchema {
             kind: IssuerRecord::KIND,
             view: "issuers",
@@ -387,6 +408,7 @@ pub(super) const SCHEMA: Schema = Schema {
             ],
         },
         KindSchema { kind: Claim::KIND, view: "names", columns: &[column("owner", "owner")] },
+        KindSchema { kind: SerialClaim::KIND, view: "serials", columns: &[column("certificate", "certificate")] },
         KindSchema { kind: SealedKey::KIND, view: "private_keys", columns: &[] },
         KindSchema { kind: Replay::KIND, view: "idempotency_keys", columns: &[column("request", "request")] },
     ],

@@ -5,7 +5,8 @@ use super::error::Error;
 use super::schema::{Claim, Entity, PolicyRecord, Revision, index};
 use crate::domain::{
     Action, Actor, Application, ApplicationId, ApplicationSpec, Attachment, EventKind, IssuerChoice, IssuerId,
-    KeyRereading, Member, Methods, Policy, PolicyId, PolicySpec, Principal, Profile, ProfileId, ProfileSpec, Role, Slug,
+    IssuerRecord, KeyRereading, Member, Methods, Policy, PolicyId, PolicySpec, Principal, Profile, ProfileId,
+    ProfileSpec, Role, Slug,
 };
 use crate::store::{Over, Scan};
 use crate::x509::InvalidValue;
@@ -17,7 +18,7 @@ impl Context {
         let policy = Policy::try_from(spec)?;
         let spec = policy.spec().clone();
         let mut change = self.change(actor, self.now())?;
-        let earlier: Option<Versioned<PolicyRecord>> = self.find_named(PolicyRecord::KIND, &spec.name).await?;
+        let earlier: Option<Versioned<PolicyRecord>> = self.find_named(&spec.name).await?;
         if let Some(unchanged) = earlier.as_ref().filter(|earlier| earlier.value.spec == spec) {
             return Ok(unchanged.value.clone());
         }
@@ -41,7 +42,7 @@ impl Context {
         spec.check(&Policy::try_from(policy.value.spec.clone())?, change.now)?;
         change.check(policy.value.key(), policy.version);
         let issuer = self.issuer_choice(&spec.issuer).await?;
-        let earlier: Option<Versioned<Profile>> = self.find_named(Profile::KIND, &spec.name).await?;
+        let earlier: Option<Versioned<Profile>> = self.find_named(&spec.name).await?;
         let fresh = ProfileId::new(change.now, change.random.take());
         let (id, revision) = earlier.as_ref().map_or((fresh, 1), |e| (e.value.id, e.value.revision + 1));
         let ProfileSpec { name, description, defaults, backdate, .. } = spec;
@@ -211,7 +212,12 @@ impl Context {
     }
 
     /// Gives a member its role, making it a member if it is none.
-    pub(super) async fn set_member(&self, actor: &Actor, id: ApplicationId, member: Member) -> Result<Application, Error> {
+    pub(super) async fn set_member(
+        &self,
+        actor: &Actor,
+        id: ApplicationId,
+        member: Member,
+    ) -> Result<Application, Error> {
         let application = self.permitted(actor, id, Action::MembersAssignRole).await?;
         let what = format!("{} is {}", member.principal, member.role);
         let set = |application: &mut Application| {
@@ -238,6 +244,56 @@ impl Context {
         let application = self.permitted(actor, id, Action::ApplicationDelete).await?;
         let name = application.value.name.clone();
         self.delete_named(actor, application, &name).await
+    }
+
+    /// An Application, for those who may see it.
+    pub(super) async fn see_application(&self, actor: &Actor, id: ApplicationId) -> Result<Application, Error> {
+        self.permitted(actor, id, Action::ApplicationRead).await.map(|application| application.value)
+    }
+
+    /// An Application by its name, for those who may see it.
+    pub(super) async fn application_named(&self, actor: &Actor, name: &Slug) -> Result<Application, Error> {
+        let unknown = || Error::not_found(Application::KIND, name);
+        let id: ApplicationId = self.resolve(Application::KIND, name.as_str()).await?;
+        match self.see_application(actor, id).await {
+            Err(Error::NotFound { .. }) => Err(unknown()),
+            seen => seen,
+        }
+    }
+
+    /// A policy by its name.
+    pub(super) async fn policy_named(&self, actor: &Actor, name: &Slug) -> Result<PolicyRecord, Error> {
+        self.authorize_product(actor, "read policies")?;
+        self.named(name).await
+    }
+
+    /// A revision of a policy.
+    pub(super) async fn policy_revision(
+        &self,
+        actor: &Actor,
+        id: PolicyId,
+        revision: u32,
+    ) -> Result<PolicyRecord, Error> {
+        self.authorize_product(actor, "read policies")?;
+        let kept: Versioned<Revision<PolicyRecord>> = self.load(&format!("{id}/{revision}")).await?;
+        Ok(kept.value.value)
+    }
+
+    /// A profile by its name.
+    pub(super) async fn profile_named(&self, actor: &Actor, name: &Slug) -> Result<Profile, Error> {
+        self.authorize_product(actor, "read profiles")?;
+        self.named(name).await
+    }
+
+    /// An issuer by its name.
+    pub(super) async fn issuer_named(&self, actor: &Actor, name: &Slug) -> Result<IssuerRecord, Error> {
+        self.authorize_product(actor, "read issuers")?;
+        self.named(name).await
+    }
+
+    async fn named<T: Entity>(&self, name: &Slug) -> Result<T, Error> {
+        let found = self.find_named::<T>(name).await?;
+        found.map(|found| found.value).ok_or_else(|| Error::not_found(T::KIND, name))
     }
 
     /// An Application on which the actor may do `action`.
@@ -273,12 +329,8 @@ impl Context {
     }
 
     /// The value of a kind by its unique name.
-    pub(super) async fn find_named<T: Entity>(
-        &self,
-        kind: &'static str,
-        name: &Slug,
-    ) -> Result<Option<Versioned<T>>, Error> {
-        let claim = Claim::name(kind, name.as_str(), String::new());
+    async fn find_named<T: Entity>(&self, name: &Slug) -> Result<Option<Versioned<T>>, Error> {
+        let claim = Claim::name(T::KIND, name.as_str(), String::new());
         match self.find::<Claim>(&claim.document_id()).await? {
             Some(claim) => self.find(&claim.value.owner).await,
             None => Ok(None),
@@ -318,7 +370,11 @@ fn fit_methods(profile: &Profile, methods: &Methods) -> Result<(), Error> {
     match methods.needs_client_keys().filter(|_| profile.issuer == IssuerChoice::SelfSigned) {
         None => Ok(()),
         Some(method) => {
-            let error = InvalidValue::new("method", method.as_str(), "`api` alone: a self-signed profile signs only managed keys");
+            let error = InvalidValue::new(
+                "method",
+                method.as_str(),
+                "`api` alone: a self-signed profile signs only managed keys",
+            );
             Err(Error::Invalid { faults: vec![("methods".into(), error)] })
         }
     }

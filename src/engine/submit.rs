@@ -7,12 +7,13 @@ use super::context::{Context, Versioned};
 use super::error::Error;
 use super::issue::Permit;
 use super::outcome::{Outcome, Pending, Refusal};
-use super::schema::Replay;
+use super::schema::{Entity, Replay};
 use crate::crypto;
 use crate::domain::policy::{Problem, Violation};
 use crate::domain::{
     Action, Actor, CertificateRequest, Draft, Enrollment, EventKind, Metadata, RequestId, Source, complete,
 };
+use crate::store::{Batch, Write};
 use crate::x509::{Lint, lint_content};
 
 /// How long an idempotency key is remembered.
@@ -53,7 +54,11 @@ impl Context {
     }
 
     /// Judges a request without issuing or recording anything.
-    pub(super) async fn dry_run(&self, actor: &Actor, enrollment: &Enrollment) -> Result<Result<Draft, Refusal>, Error> {
+    pub(super) async fn dry_run(
+        &self,
+        actor: &Actor,
+        enrollment: &Enrollment,
+    ) -> Result<Result<Draft, Refusal>, Error> {
         let setting = self.setting(enrollment.application, enrollment.profile, Freshness::Fresh).await?;
         self.authorize_submit(actor, &setting)?;
         Ok(self.decide(enrollment, &setting, self.now()))
@@ -118,8 +123,10 @@ impl Context {
         let Some(idempotency) = idempotency else { return Ok(None) };
         let Some(earlier) = self.find::<Replay>(&idempotency.key).await? else { return Ok(None) };
         if earlier.value.expires_at <= self.now() {
-            self.forget(actor, earlier).await?;
-            return Ok(None);
+            return match self.remove(&earlier).await {
+                Err(error) if !error.is_conflict() => Err(error),
+                _ => Ok(None),
+            };
         }
         if earlier.value.digest != idempotency.digest {
             let reason = "it was used for other content".to_owned();
@@ -130,13 +137,23 @@ impl Context {
         self.outcome_of(actor, earlier.value.request).await.map(Some)
     }
 
-    async fn forget(&self, actor: &Actor, expired: Versioned<Replay>) -> Result<(), Error> {
-        let mut change = self.change(actor, self.now())?;
-        change.delete(&expired.value, expired.version);
-        match change.commit().await {
-            Err(error) if !error.is_conflict() => Err(error),
-            _ => Ok(()),
+    /// Removes what an idempotency key stood for.
+    pub(super) async fn remove(&self, expired: &Versioned<Replay>) -> Result<(), Error> {
+        let mut batch = Batch::new();
+        batch.push(Write::Delete { key: expired.value.key(), version: expired.version });
+        self.store.commit(batch).await?;
+        Ok(())
+    }
+
+    /// Where a request stands, for those who may see its Application's certificates.
+    pub(super) async fn request(&self, actor: &Actor, id: RequestId) -> Result<Outcome, Error> {
+        let hidden = || Error::not_found(CertificateRequest::KIND, id);
+        let request: Versioned<CertificateRequest> = self.load(&id.to_string()).await?;
+        match self.permitted(actor, request.value.application, Action::CertificatesRead).await {
+            Err(Error::NotFound { .. }) => return Err(hidden()),
+            permitted => drop(permitted?),
         }
+        self.outcome_of(actor, id).await
     }
 
     /// Where a request stands, as the one who submitted it is answered. A managed key comes along only if the actor may
@@ -187,7 +204,8 @@ fn attachment_violations(enrollment: &Enrollment, setting: &Setting) -> Vec<Viol
             refused("profile", rule, setting.profile.value.name.to_string(), Vec::new())
         }
         Some(attachment) if !attachment.methods.enables(enrollment.method) => {
-            let rule = format!("attachment.methods: the profile is not configured for {} enrollment", enrollment.method);
+            let rule =
+                format!("attachment.methods: the profile is not configured for {} enrollment", enrollment.method);
             refused("method", rule, enrollment.method.to_string(), Vec::new())
         }
         Some(_) => Vec::new(),

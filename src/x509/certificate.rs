@@ -184,7 +184,8 @@ impl Certificate {
 
     /// The issuer's name as text.
     pub fn issuer_name(&self) -> String {
-        Subject::from_der(&self.0.tbs.issuer_der).map_or_else(|_| "a name of unknown form".into(), |name| name.to_string())
+        Subject::from_der(&self.0.tbs.issuer_der)
+            .map_or_else(|_| "a name of unknown form".into(), |name| name.to_string())
     }
 
     pub(crate) fn subject_der(&self) -> &[u8] {
@@ -227,7 +228,9 @@ impl TbsView {
             return Err(CertificateError::Malformed { reason: "the bytes hold another key".into() });
         }
         if tbs.to_der().map_err(malformed)? != bytes {
-            return Err(CertificateError::Malformed { reason: "the bytes are not DER: they re-encode differently".into() });
+            return Err(CertificateError::Malformed {
+                reason: "the bytes are not DER: they re-encode differently".into(),
+            });
         }
         Self::read(&tbs, key)
     }

@@ -2,9 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    BasicConstraints, ExtendedKeyUsage, KeyAlgorithm, KeyUsages, San, SignatureAlgorithm, Subject, Validity,
-};
+use super::{BasicConstraints, ExtendedKeyUsage, KeyAlgorithm, KeyUsages, San, SignatureAlgorithm, Subject, Validity};
 
 /// Everything in a certificate that a policy has a say in.
 ///

@@ -166,15 +166,15 @@ fn prove_possession(envelope: &Envelope<'_>, info: &CertReqInfo) -> Result<Publi
     let algorithm = SignatureAlgorithm::from_identifier(envelope.algorithm)
         .filter(|algorithm| algorithm.fits(key.algorithm()))
         .ok_or_else(|| CsrRefusal::SignatureAlgorithm { oid: envelope.algorithm.oid.to_string() })?;
-    crypto::verify(&key, algorithm, envelope.body, envelope.signature)
-        .map_err(|_| CsrRefusal::ProofOfPossession)?;
+    crypto::verify(&key, algorithm, envelope.body, envelope.signature).map_err(|_| CsrRefusal::ProofOfPossession)?;
     Ok(key)
 }
 
 fn requested_extensions(info: &CertReqInfo) -> Result<RequestedExtensions, InvalidValue> {
     let accepted = "one extensionRequest attribute with one value (RFC 2985 section 5.4.2)";
     let refuse = |seen: String| InvalidValue::new("extensionRequest", seen, accepted);
-    let mut asking = info.attributes.iter().filter(|attribute| attribute.oid == <ExtensionReq as const_oid::AssociatedOid>::OID);
+    let mut asking =
+        info.attributes.iter().filter(|attribute| attribute.oid == <ExtensionReq as const_oid::AssociatedOid>::OID);
     let Some(attribute) = asking.next() else { return Ok(RequestedExtensions::default()) };
     let value = match (attribute.values.len(), attribute.values.get(0), asking.next()) {
         (1, Some(value), None) => value,

@@ -5,8 +5,8 @@ use der::flagset::FlagSet;
 use der::{Decode, Encode};
 use spki::SubjectPublicKeyInfoOwned;
 use x509_cert::attr::Attribute;
-use x509_cert::ext::{Extension, ToExtension};
 use x509_cert::ext::pkix::{self};
+use x509_cert::ext::{Extension, ToExtension};
 use x509_cert::name::Name;
 use x509_cert::request::{CertReqInfo, ExtensionReq, Version};
 

@@ -26,7 +26,9 @@ pub enum Lint {
         usage: String,
     },
     /// A key usage that the key's algorithm can not serve.
-    #[error("key usage {usage} makes no sense for a key of algorithm {key_algorithm} (RFC 4055 1.2, 8410 5, 8813 3, 9881 5)")]
+    #[error(
+        "key usage {usage} makes no sense for a key of algorithm {key_algorithm} (RFC 4055 1.2, 8410 5, 8813 3, 9881 5)"
+    )]
     UsageUnfitForKey {
         /// The usage.
         usage: KeyUsage,

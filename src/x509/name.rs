@@ -165,9 +165,7 @@ impl Subject {
     ///
     /// # Errors
     /// A value outside its RFC 5280 bounds, or a second value of an attribute that may occur once.
-    pub fn from_parts<V: Into<String>>(
-        parts: impl IntoIterator<Item = (Attribute, V)>,
-    ) -> Result<Self, InvalidValue> {
+    pub fn from_parts<V: Into<String>>(parts: impl IntoIterator<Item = (Attribute, V)>) -> Result<Self, InvalidValue> {
         let mut parts: Vec<_> = parts.into_iter().map(|(attribute, value)| (attribute, value.into())).collect();
         parts.sort_by_key(|(attribute, _)| *attribute);
         Self::in_order(parts)

@@ -152,8 +152,7 @@ fn authority_key_identifier(identifier: &[u8]) -> der::Result<Extension> {
 /// Critical when the subject is empty (RFC 5280 section 4.2.1.6).
 fn subject_alt_name(content: &Content) -> der::Result<Extension> {
     let names = content.sans.iter().map(|san| san.to_general_name()).collect::<der::Result<Vec<_>>>()?;
-    let criticality =
-        if content.subject.is_empty() { Criticality::Critical } else { Criticality::NonCritical };
+    let criticality = if content.subject.is_empty() { Criticality::Critical } else { Criticality::NonCritical };
     extension(criticality, &SubjectAltName(names))
 }
 

@@ -91,7 +91,11 @@ impl FromStr for Uri {
 
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         let refuse = || {
-            InvalidValue::new("uri", text, "an absolute URI (RFC 3986) of at most 2048 characters, without `.` segments")
+            InvalidValue::new(
+                "uri",
+                text,
+                "an absolute URI (RFC 3986) of at most 2048 characters, without `.` segments",
+            )
         };
         let uri = fluent_uri::Uri::parse(text).map_err(|_| refuse())?;
         let climbs = uri.path().as_str().split('/').any(|segment| is_dot_segment(segment));
@@ -122,17 +126,21 @@ mod tests {
     #[test]
     fn e_mail_addresses() {
         assert_eq!("Jane.Doe@EXAMPLE.com".parse::<EmailAddress>().unwrap().as_str(), "Jane.Doe@example.com");
-        for text in ["", "a", "@b.c", "a@", "a@@b.c", ".a@b.c", "a..b@c.d", "ä@b.c", "a b@c.d", "a@*.b.c", "a@1.2.3.4"] {
+        for text in ["", "a", "@b.c", "a@", "a@@b.c", ".a@b.c", "a..b@c.d", "ä@b.c", "a b@c.d", "a@*.b.c", "a@1.2.3.4"]
+        {
             assert!(text.parse::<EmailAddress>().is_err(), "{text:?}");
         }
     }
 
     #[test]
     fn uris() {
-        for text in ["spiffe://example.org/ns/a", "https://Example.org:8443/x?y#z", "urn:uuid:f81d4fae-7dec-11d0-a765"] {
+        for text in ["spiffe://example.org/ns/a", "https://Example.org:8443/x?y#z", "urn:uuid:f81d4fae-7dec-11d0-a765"]
+        {
             assert_eq!(text.parse::<Uri>().unwrap().as_str(), text);
         }
-        for text in ["", "/relative", "no scheme", "https://exämple.org", "x:", "spiffe://a/../b", "spiffe://a/%2E%2e/b"] {
+        for text in
+            ["", "/relative", "no scheme", "https://exämple.org", "x:", "spiffe://a/../b", "spiffe://a/%2E%2e/b"]
+        {
             assert!(text.parse::<Uri>().is_err(), "{text:?}");
         }
     }

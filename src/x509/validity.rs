@@ -143,8 +143,7 @@ mod tests {
 
     #[test]
     fn fractions_and_offsets_vanish() {
-        let validity =
-            Validity::new(datetime!(2026-01-01 1:00:00.5 +1), datetime!(2026-01-02 0:00 UTC)).unwrap();
+        let validity = Validity::new(datetime!(2026-01-01 1:00:00.5 +1), datetime!(2026-01-02 0:00 UTC)).unwrap();
         assert_eq!(validity.not_before(), datetime!(2026-01-01 0:00 UTC));
     }
 }

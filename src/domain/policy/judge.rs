@@ -166,7 +166,12 @@ impl Judge<'_> {
         let rules = &self.policy.spec().algorithms;
         let Content { key_algorithm, signature_algorithm, .. } = self.content;
         self.one_of("key_algorithm", "policy.algorithms.key", key_algorithm, rules.key.as_deref());
-        self.one_of("signature_algorithm", "policy.algorithms.signature", signature_algorithm, rules.signature.as_deref());
+        self.one_of(
+            "signature_algorithm",
+            "policy.algorithms.signature",
+            signature_algorithm,
+            rules.signature.as_deref(),
+        );
     }
 
     fn one_of<T: PartialEq + Display>(&mut self, field: &str, rule: &str, seen: &T, allowed: Option<&[T]>) {

@@ -187,9 +187,16 @@ impl MailboxPattern {
 #[derive(Clone, Debug)]
 pub(super) enum UriPattern {
     Exact(Uri),
-    Parts { scheme: String, host: DnsPatternOrAny, path: String },
+    Parts {
+        scheme: String,
+        host: DnsPatternOrAny,
+        path: String,
+    },
     /// Without a host: `urn:example:*`.
-    Prefix { scheme: String, path: String },
+    Prefix {
+        scheme: String,
+        path: String,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -207,7 +214,8 @@ impl UriPattern {
             return text.parse().map(Self::Exact).map_err(|_| refuse());
         }
         let (scheme, rest) = text.split_once(':').ok_or_else(refuse)?;
-        let scheme_fits = !scheme.is_empty() && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
+        let scheme_fits =
+            !scheme.is_empty() && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
         if !scheme_fits || !text.is_ascii() || rest.contains(['?', '#']) {
             return Err(refuse());
         }

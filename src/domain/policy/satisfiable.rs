@@ -1,9 +1,9 @@
 //! Finding policies that can never permit anything, before they are saved.
 
+use super::Policy;
 use super::pattern::{DnsPattern, Pattern};
 use super::rules::Patterns;
 use super::spec::CaRule;
-use super::Policy;
 use crate::x509::{ExtendedKeyUsage, KeyAlgorithm, KeyUsage, KeyUsages, San, SanKind};
 
 /// Why a policy can never permit anything.

@@ -3,10 +3,10 @@
 use time::OffsetDateTime;
 
 use crate::domain::{
-    CertificateId, CertificateRecord, CertificateRequest, CertificateState, IssuerId, KeyCustody, Metadata, Octets, Origin,
-    Principal,
+    CertificateId, CertificateRecord, CertificateRequest, CertificateState, IssuerId, KeyCustody, Metadata, Octets,
+    Origin, Principal,
 };
-use crate::engine::schema::Claim;
+use crate::engine::schema::SerialClaim;
 use crate::engine::submit::hex;
 use crate::x509::{Certificate, Serial};
 
@@ -69,8 +69,12 @@ pub(in crate::engine) fn issuer_certificate(
     }
 }
 
-/// The claim on a serial number below an issuer. Self-signed certificates each are an issuer of their own.
-pub(in crate::engine) fn serial_claim(issuer: Option<IssuerId>, serial: &Serial, owner: CertificateId) -> Claim {
-    let issuer = issuer.map_or_else(|| "self-signed".to_owned(), |issuer| issuer.to_string());
-    Claim::name("serial", &format!("{issuer}/{serial}"), owner.to_string())
+/// The claim on a serial number below an issuer. Self-signed and imported certificates are each below their own.
+pub(in crate::engine) fn serial_claim(
+    issuer: Option<IssuerId>,
+    serial: &Serial,
+    certificate: CertificateId,
+) -> SerialClaim {
+    let issuer = issuer.map_or_else(|| certificate.to_string(), |issuer| issuer.to_string());
+    SerialClaim { name: format!("{serial}/{issuer}"), certificate }
 }

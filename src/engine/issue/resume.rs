@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use time::{Duration, OffsetDateTime};
 
+use super::issued_event;
 use super::prepare::Prepared;
 use super::record::{Facts, record_of};
-use super::issued_event;
 use crate::crypto;
 use crate::domain::{Actor, CertificateRequest, EventKind, Intent, RequestId, RequestState};
 use crate::engine::cache::Issuer;

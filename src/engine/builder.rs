@@ -1,0 +1,124 @@
+//! Putting an engine together from its ports.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Engine;
+use super::cache::Cache;
+use super::context::Context;
+use super::error::Error;
+use super::schema::SCHEMA;
+use crate::clock::{Clock, SystemClock};
+use crate::domain::{Principal, Slug};
+use crate::entropy::{Entropy, OsEntropy};
+use crate::sealer::{RefusingSealer, Sealer};
+use crate::signer::Signer;
+use crate::store::{MemoryStore, Store};
+use crate::x509::BlockedKeys;
+
+/// Puts an [`Engine`] together. What is not given: a store in memory, the system's clock and randomness, a sealer that
+/// refuses, no signers, no administrators, and the keys that RFCs publish as blocked.
+#[derive(Debug)]
+pub struct EngineBuilder {
+    store: Option<Arc<dyn Store>>,
+    sealer: Arc<dyn Sealer>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    signers: BTreeMap<String, Arc<dyn Signer>>,
+    administrators: Vec<Principal>,
+    blocked_keys: BlockedKeys,
+}
+
+impl Default for EngineBuilder {
+    fn default() -> Self {
+        Self {
+            store: None,
+            sealer: Arc::new(RefusingSealer),
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(OsEntropy),
+            signers: BTreeMap::new(),
+            administrators: Vec::new(),
+            blocked_keys: BlockedKeys::published(),
+        }
+    }
+}
+
+impl EngineBuilder {
+    /// Where everything is kept.
+    #[must_use]
+    pub fn store(mut self, store: impl Store) -> Self {
+        self.store = Some(Arc::new(store));
+        self
+    }
+
+    /// What seals private keys at rest.
+    #[must_use]
+    pub fn sealer(mut self, sealer: impl Sealer) -> Self {
+        self.sealer = Arc::new(sealer);
+        self
+    }
+
+    /// What tells the time.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// A clock that is shared, so that a test can move it.
+    #[must_use]
+    pub fn shared_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Where random octets come from.
+    #[must_use]
+    pub fn entropy(mut self, entropy: impl Entropy) -> Self {
+        self.entropy = Arc::new(entropy);
+        self
+    }
+
+    /// The signer that holds the key of the issuer called `name`.
+    #[must_use]
+    pub fn signer(mut self, name: Slug, signer: impl Signer) -> Self {
+        self.signers.insert(name.into(), Arc::new(signer));
+        self
+    }
+
+    /// A user, machine or group that administers the product.
+    #[must_use]
+    pub fn administrator(mut self, principal: Principal) -> Self {
+        self.administrators.push(principal);
+        self
+    }
+
+    /// Further keys that are never certified.
+    #[must_use]
+    pub fn block_keys(mut self, keys: &BlockedKeys) -> Self {
+        self.blocked_keys.extend(keys);
+        self
+    }
+
+    /// Prepares the store and checks every issuer in it.
+    ///
+    /// # Errors
+    /// A store that is not ready, or an issuer whose signer is missing or holds another key than its certificate: the
+    /// engine does not start on a changed CA.
+    pub async fn build(self) -> Result<Engine, Error> {
+        let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::new()));
+        store.prepare(&SCHEMA).await?;
+        let context = Context {
+            store,
+            sealer: self.sealer,
+            clock: self.clock,
+            entropy: self.entropy,
+            signers: self.signers,
+            administrators: self.administrators,
+            blocked_keys: self.blocked_keys,
+            cache: Cache::default(),
+        };
+        context.verify_issuers().await?;
+        Ok(Engine { context: Arc::new(context) })
+    }
+}

@@ -1,0 +1,85 @@
+//! Due work: what must be done because time has passed, not because somebody asked.
+
+use super::context::{Context, Versioned, decode};
+use super::error::Error;
+use super::issue::postpone;
+use super::outcome::Outcome;
+use super::schema::{Entity, Replay, index, sortable};
+use crate::domain::{Actor, CertificateRequest, RequestState};
+use crate::store::{Hit, Over, Scan};
+
+/// What one round of due work did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DueReport {
+    /// Requests whose certificate was issued.
+    pub issued: usize,
+    /// Requests that were given up because the signer refused.
+    pub failed: usize,
+    /// Requests whose signer still does not answer; they come up again later.
+    pub postponed: usize,
+    /// Records that had expired and were removed.
+    pub removed: usize,
+    /// Items that another worker took or changed first.
+    pub taken_by_others: usize,
+}
+
+impl DueReport {
+    /// How many items were looked at.
+    pub fn total(&self) -> usize {
+        self.issued + self.failed + self.postponed + self.removed + self.taken_by_others
+    }
+}
+
+impl Context {
+    /// Does at most `limit` items that are due, the longest overdue first. Cost follows what is due, not what is stored.
+    pub(super) async fn run_due(&self, limit: usize) -> Result<DueReport, Error> {
+        let mut scan = Scan::new(Over::Index(index::DUE.into()), limit.clamp(1, crate::store::MAX_SCAN_LIMIT));
+        scan.to = Some(format!("{}~", sortable(self.now())));
+        let mut report = DueReport::default();
+        for hit in self.store.scan(&scan).await? {
+            match hit.document.key.kind.as_ref() {
+                CertificateRequest::KIND => self.resume_due(&hit, &mut report).await?,
+                Replay::KIND => self.remove_expired(&hit, &mut report).await?,
+                _ => {}
+            }
+        }
+        Ok(report)
+    }
+
+    /// Takes up a request whose signing was cut off: first puts off its next attempt, which is the claim on it, and then
+    /// signs the recorded bytes.
+    async fn resume_due(&self, hit: &Hit, report: &mut DueReport) -> Result<(), Error> {
+        let mut request: CertificateRequest = decode(&hit.document.key, &hit.document.body)?;
+        let RequestState::Issuing(intent) = &mut request.state else { return Ok(()) };
+        let issuer = intent.issuer;
+        let requester = Actor::of_record(request.requester.clone());
+        let mut change = self.change(&requester, self.now())?;
+        postpone(intent, change.now);
+        change.update(&request, hit.document.version)?;
+        let version = match change.commit().await {
+            Ok(version) => version,
+            Err(error) if error.is_conflict() => {
+                report.taken_by_others += 1;
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        let issuer = self.issuer(issuer).await?;
+        match self.resume(Versioned { value: request, version }, issuer).await? {
+            Outcome::Issued(_) => report.issued += 1,
+            Outcome::Pending(_) => report.postponed += 1,
+            Outcome::Refused(_) => report.failed += 1,
+        }
+        Ok(())
+    }
+
+    async fn remove_expired(&self, hit: &Hit, report: &mut DueReport) -> Result<(), Error> {
+        let replay: Replay = decode(&hit.document.key, &hit.document.body)?;
+        match self.remove(&Versioned { value: replay, version: hit.document.version }).await {
+            Ok(()) => report.removed += 1,
+            Err(error) if error.is_conflict() => report.taken_by_others += 1,
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}

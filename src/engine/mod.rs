@@ -1,0 +1,67 @@
+//! The verbs: load, judge, commit, act.
+//!
+//! An [`Engine`] holds the ports. Everything is done in somebody's name: [`Engine::acting_as`] gives a [`Session`], and
+//! the permission matrix is asked on every verb. The engine spawns nothing and holds no transaction; drop a future and
+//! the verb has happened entirely, or not at all, or left a request that [`Engine::run_due`] goes on with.
+
+mod authorize;
+mod builder;
+mod cache;
+mod context;
+mod due;
+mod error;
+mod impact;
+mod inventory;
+mod issue;
+mod issuers;
+mod outcome;
+mod query;
+mod schema;
+mod session;
+mod settings;
+mod submit;
+
+use std::sync::Arc;
+
+pub use builder::EngineBuilder;
+use context::Context;
+pub use due::DueReport;
+pub use error::{Error, IssuerFault};
+pub use impact::ImpactWalk;
+pub use inventory::{Import, ImportOutcome};
+pub use outcome::{Chain, Issued, Outcome, Pending, Refusal, Root, SubjectKey};
+pub use query::{CertificateQuery, NameQuery, Page, PageToken};
+pub use schema::PolicyRecord;
+pub use session::Session;
+
+use crate::domain::Actor;
+
+/// Certificate lifecycle management over a host's own store, keys and destinations. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    context: Arc<Context>,
+}
+
+impl Engine {
+    /// Begins to put an engine together.
+    pub fn builder() -> EngineBuilder {
+        EngineBuilder::default()
+    }
+
+    /// The verbs, done in the name of `actor`. The host vouches that it is them.
+    pub fn acting_as(&self, actor: Actor) -> Session {
+        Session::new(Arc::clone(&self.context), actor)
+    }
+
+    /// Does at most `limit` items that are due (1 to 1000): requests whose signing was cut off, and records that have
+    /// expired. Any number of workers may call it on one store.
+    ///
+    /// # Errors
+    /// The store, the signer's absence, or the source of randomness. What was done before stays done.
+    #[tracing::instrument(level = "debug", skip(self), err)]
+    pub async fn run_due(&self, limit: usize) -> Result<DueReport, Error> {
+        let report = self.context.run_due(limit).await?;
+        metrics::counter!("chancery_due_items_total").increment(report.total() as u64);
+        Ok(report)
+    }
+}

@@ -1,0 +1,257 @@
+//! Queries over the inventory, answered from indexes, page by page.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use super::context::{Context, decode};
+use super::error::Error;
+use super::schema::{Entity, index, searchable, sortable};
+use crate::domain::{
+    Action, Actor, Application, ApplicationId, CertificateRecord, CertificateStatus, Event, ProfileId,
+};
+use crate::store::{Cursor, Key, MAX_SCAN_LIMIT, Order, Over, Scan};
+use crate::x509::InvalidValue;
+
+/// Which certificates to find; everything given must hold. Results come in the order of the index that serves the query
+/// best: names, tags, or the end of validity.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CertificateQuery {
+    /// Those of one Application. Only product administrators may leave it open.
+    pub application: Option<ApplicationId>,
+    /// Those issued under one profile.
+    pub profile: Option<ProfileId>,
+    /// Those that look so now.
+    pub status: Option<CertificateStatus>,
+    /// Those with a name.
+    pub name: Option<NameQuery>,
+    /// Those whose notAfter is at or after this instant.
+    pub ends_from: Option<OffsetDateTime>,
+    /// Those whose notAfter is before this instant.
+    pub ends_before: Option<OffsetDateTime>,
+    /// Those with this tag: key and value.
+    pub tag: Option<(String, String)>,
+    /// The size of a page, 1 to 1000; 100 if zero.
+    pub page_size: usize,
+}
+
+/// A name to look for, in subject alternative names and common names, whatever its case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NameQuery {
+    /// Exactly this name.
+    Exact(String),
+    /// This domain and everything under it.
+    Under(String),
+}
+
+/// One page of results.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<T> {
+    /// The results.
+    pub items: Vec<T>,
+    /// Where the next page begins; `None` on the last.
+    pub next: Option<PageToken>,
+}
+
+/// Where a page begins: opaque text, good for the query that gave it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PageToken(String);
+
+impl PageToken {
+    /// Takes a token back from a client.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The token's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn of(cursor: &Cursor) -> Self {
+        let fields = (&cursor.value, &cursor.key.kind, &cursor.key.id);
+        Self(URL_SAFE_NO_PAD.encode(serde_json::to_vec(&fields).unwrap_or_default()))
+    }
+
+    fn cursor(&self) -> Result<Cursor, Error> {
+        let accepted = "the token of the page before, unchanged";
+        let invalid = || InvalidValue::new("page token", &self.0, accepted);
+        let read = || -> Option<(String, String, String)> {
+            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(&self.0).ok()?).ok()
+        };
+        let (value, kind, id) = read().ok_or_else(|| Error::Invalid { faults: vec![("page".into(), invalid())] })?;
+        Ok(Cursor { value, key: Key::new(kind, id) })
+    }
+}
+
+impl CertificateQuery {
+    fn page_size(&self) -> usize {
+        if self.page_size == 0 { 100 } else { self.page_size.min(MAX_SCAN_LIMIT) }
+    }
+
+    /// The index that narrows most: a name, else a tag, else profile or Application, else the end of validity.
+    fn scan(&self, now: OffsetDateTime) -> Scan {
+        let scoped = |value: String| match self.application {
+            Some(application) => format!("{application}|{value}"),
+            None => value,
+        };
+        let by_scope =
+            |with: &'static str, without: &'static str| if self.application.is_some() { with } else { without };
+        if let Some(name) = &self.name {
+            let index = by_scope(index::CERTIFICATE_APPLICATION_NAME, index::CERTIFICATE_NAME);
+            return self.over(index, name_range(name, scoped));
+        }
+        if let Some((key, value)) = &self.tag {
+            let index = by_scope(index::CERTIFICATE_APPLICATION_TAG, index::CERTIFICATE_TAG);
+            return self.over(index, self.end_range(&scoped(format!("{key}={value}|")), now));
+        }
+        match (self.application, self.profile) {
+            (_, Some(profile)) => self.over(index::CERTIFICATE_PROFILE, self.end_range(&format!("{profile}|"), now)),
+            (Some(application), None) => {
+                self.over(index::CERTIFICATE_APPLICATION, self.end_range(&format!("{application}|"), now))
+            }
+            (None, None) => self.over(index::CERTIFICATE_EXPIRY, self.end_range("", now)),
+        }
+    }
+
+    fn over(&self, index: &'static str, (from, to): (String, String)) -> Scan {
+        let mut scan = Scan::new(Over::Index(index.into()), self.page_size());
+        scan.from = Some(from);
+        scan.to = Some(to);
+        scan
+    }
+
+    /// From the earliest to the latest end that may match, behind a prefix.
+    fn end_range(&self, prefix: &str, now: OffsetDateTime) -> (String, String) {
+        let (mut from, mut before) = (self.ends_from, self.ends_before);
+        match self.status {
+            Some(CertificateStatus::Active) => from = from.max(Some(now)),
+            Some(CertificateStatus::Expired) => {
+                let past = now + time::Duration::SECOND;
+                before = Some(before.map_or(past, |before| before.min(past)));
+            }
+            None => {}
+        }
+        let bound = |instant: Option<OffsetDateTime>, open: &str| instant.map_or_else(|| open.to_owned(), sortable);
+        // `~` sorts behind every digit.
+        (format!("{prefix}{}", bound(from, "")), format!("{prefix}{}", bound(before.map(round_up), "~")))
+    }
+
+    fn matches(&self, record: &CertificateRecord, now: OffsetDateTime) -> bool {
+        let end = record.validity.not_after();
+        self.application.is_none_or(|application| record.application == Some(application))
+            && self.profile.is_none_or(|profile| record.profile.is_some_and(|(id, _)| id == profile))
+            && self.status.is_none_or(|status| record.status_at(now) == status)
+            && self.ends_from.is_none_or(|from| end >= from)
+            && self.ends_before.is_none_or(|before| end < before)
+            && self.tag.as_ref().is_none_or(|(key, value)| record.metadata.get(key) == Some(value))
+    }
+}
+
+fn round_up(instant: OffsetDateTime) -> OffsetDateTime {
+    if instant.nanosecond() == 0 { instant } else { instant + time::Duration::SECOND }
+}
+
+fn name_range(name: &NameQuery, scoped: impl Fn(String) -> String) -> (String, String) {
+    match name {
+        NameQuery::Exact(name) => {
+            let value = scoped(searchable(name));
+            (value.clone(), format!("{value}\u{0}"))
+        }
+        // Each label ends with a dot, and `/` is the character behind it: the domain itself and what is under it.
+        NameQuery::Under(domain) => {
+            let value = scoped(searchable(domain.trim_end_matches('.')));
+            let end = format!("{}/", value.trim_end_matches('.'));
+            (value, end)
+        }
+    }
+}
+
+impl Context {
+    /// One page of the certificates that a query finds, whoever asks.
+    ///
+    /// Reads on until the page is full, so that a page is short only at the end. A certificate that two names under one
+    /// domain lead to comes twice at most when the names straddle pages.
+    pub(super) async fn find_certificates(
+        &self,
+        query: &CertificateQuery,
+        after: Option<&PageToken>,
+    ) -> Result<Page<CertificateRecord>, Error> {
+        let now = self.now();
+        let mut scan = query.scan(now);
+        scan.after = after.map(PageToken::cursor).transpose()?;
+        let mut items: Vec<CertificateRecord> = Vec::new();
+        loop {
+            let hits = self.store.scan(&scan).await?;
+            let is_last = hits.len() < scan.limit;
+            for hit in hits {
+                scan.after = Some(hit.cursor());
+                let record: CertificateRecord = decode(&hit.document.key, &hit.document.body)?;
+                let is_new = query.name.is_none() || !items.iter().any(|known| known.id == record.id);
+                if is_new && query.matches(&record, now) {
+                    items.push(record);
+                }
+                if items.len() == query.page_size() {
+                    return Ok(Page { items, next: scan.after.as_ref().map(PageToken::of) });
+                }
+            }
+            if is_last {
+                return Ok(Page { items, next: None });
+            }
+        }
+    }
+
+    /// One page of the Applications that the actor may see: all for a product administrator, otherwise its own.
+    pub(super) async fn applications(
+        &self,
+        actor: &Actor,
+        after: Option<&PageToken>,
+    ) -> Result<Page<Application>, Error> {
+        if self.is_administrator(actor) {
+            let mut scan = Scan::new(Over::Kind(Application::KIND.into()), 100);
+            scan.after = after.map(PageToken::cursor).transpose()?;
+            return self.page(&scan).await;
+        }
+        let mut items: Vec<Application> = Vec::new();
+        for principal in actor.principals() {
+            let mut scan = Scan::new(Over::Index(index::APPLICATION_MEMBER.into()), MAX_SCAN_LIMIT);
+            scan.from = Some(principal.to_string());
+            scan.to = Some(format!("{principal}\u{0}"));
+            loop {
+                let page: Page<Application> = self.page(&scan).await?;
+                items.extend(page.items);
+                let Some(next) = page.next else { break };
+                scan.after = Some(next.cursor()?);
+            }
+        }
+        items.sort_by_key(|application| application.id);
+        items.dedup_by_key(|application| application.id);
+        Ok(Page { items, next: None })
+    }
+
+    /// One page of an Application's events, the latest first.
+    pub(super) async fn events(
+        &self,
+        actor: &Actor,
+        application: ApplicationId,
+        after: Option<&PageToken>,
+    ) -> Result<Page<Event>, Error> {
+        self.permitted(actor, application, Action::ApplicationRead).await?;
+        let mut scan = Scan::new(Over::Index(index::EVENT_APPLICATION.into()), 100);
+        scan.from = Some(format!("{application}|"));
+        scan.to = Some(format!("{application}}}"));
+        scan.order = Order::Descending;
+        scan.after = after.map(PageToken::cursor).transpose()?;
+        self.page(&scan).await
+    }
+
+    /// One page of a scan, read.
+    pub(super) async fn page<T: Entity>(&self, scan: &Scan) -> Result<Page<T>, Error> {
+        let hits = self.store.scan(scan).await?;
+        let next = hits.last().filter(|_| hits.len() == scan.limit).map(|last| PageToken::of(&last.cursor()));
+        let items = hits.iter().map(|hit| decode(&hit.document.key, &hit.document.body)).collect::<Result<_, _>>()?;
+        Ok(Page { items, next })
+    }
+}
