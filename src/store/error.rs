@@ -3,7 +3,7 @@
 use super::Key;
 
 /// Why a store call did not do what was asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// An expectation of the batch did not hold; nothing was written. Read again and decide anew.

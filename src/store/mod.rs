@@ -10,11 +10,13 @@
 
 use std::borrow::Cow;
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
 mod error;
+mod limits;
 mod memory;
 mod schema;
 
@@ -22,6 +24,8 @@ mod schema;
 pub mod conformance;
 #[cfg(feature = "conformance")]
 pub mod faulty;
+#[cfg(feature = "conformance")]
+mod sequence;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
@@ -31,6 +35,8 @@ pub use schema::{Column, KindSchema, Schema};
 
 /// Longest id or index value that a store must take, in bytes.
 pub const MAX_KEY_BYTES: usize = 1024;
+/// Longest name of a kind or an index that a store must take, in bytes.
+pub const MAX_NAME_BYTES: usize = 64;
 /// Largest document body that a store must take, in bytes.
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 /// Most writes that a store must take in one batch.
@@ -54,13 +60,16 @@ pub const MAX_SCAN_LIMIT: usize = 1000;
 /// - **Durability.** Once `commit` has answered, a crash of the process or machine does not undo it (a store that
 ///   lives in memory says so in its name).
 /// - **Index entries.** A document's entries are replaced as a whole when it is put, and vanish when it is deleted.
-///   Two documents may hold equal entries. Order is that of the bytes of the value, then of the kind, then of the id.
+///   Two documents may hold equal entries; equal entries of one document count once. Order is that of the bytes of the value, then of the kind, then of the id.
+/// - **Scans.** Hits come in order, within the bounds, strictly behind `after`. Pages that each continue after the
+///   last hit neither repeat nor miss a document that stays where it is, also while others come and go.
 /// - **Cancellation.** A `commit` whose future is dropped has happened entirely or not at all.
 /// - **Errors.** [`StoreError::Unavailable`] means that nothing was written; [`StoreError::Unknown`] that the batch
 ///   may or may not have been applied, and the caller must read to find out.
 /// - **Sizes.** Ids and index values up to [`MAX_KEY_BYTES`], bodies up to [`MAX_BODY_BYTES`] and batches up to
 ///   [`MAX_BATCH_WRITES`] are taken; anything larger is refused with [`StoreError::Invalid`], never cut. Kinds and
-///   index names are short ASCII words.
+///   index names are ASCII words of up to [`MAX_NAME_BYTES`]. [`Batch::validate`] and [`Scan::validate`] judge all
+///   of this, so that an implementation need not.
 #[async_trait]
 pub trait Store: Debug + Send + Sync + 'static {
     /// Makes the store ready for `schema`: creates what is missing, migrates what is older.
@@ -75,8 +84,28 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Reads a range, in order, at most [`Scan::limit`] hits. Continue with [`Scan::after`] the last hit.
     async fn scan(&self, scan: &Scan) -> Result<Vec<Hit>, StoreError>;
 
-    /// Applies a batch: all or nothing.
+    /// Applies a batch: all or nothing. What a batch without a put or delete answers has no meaning beyond success.
     async fn commit(&self, batch: Batch) -> Result<Version, StoreError>;
+}
+
+/// Whatever points to a store is one, so that hosts can share it as an `Arc<dyn Store>`.
+#[async_trait]
+impl<S: Store + ?Sized> Store for Arc<S> {
+    async fn prepare(&self, schema: &Schema) -> Result<(), StoreError> {
+        (**self).prepare(schema).await
+    }
+
+    async fn get(&self, keys: &[Key]) -> Result<Vec<Option<Document>>, StoreError> {
+        (**self).get(keys).await
+    }
+
+    async fn scan(&self, scan: &Scan) -> Result<Vec<Hit>, StoreError> {
+        (**self).scan(scan).await
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<Version, StoreError> {
+        (**self).commit(batch).await
+    }
 }
 
 /// What a document is called: its kind and its id within the kind.
