@@ -152,8 +152,13 @@ fn to_der(bytes: &[u8]) -> Result<Vec<u8>, CsrRefusal> {
     }
     let unreadable = |reason: String| CsrRefusal::Malformed { reason };
     let text = std::str::from_utf8(bytes).map_err(|error| unreadable(error.to_string()))?;
-    let label = PEM_LABELS.into_iter().find(|label| text.contains(&format!("BEGIN {label}-"))).unwrap_or(PEM_LABELS[0]);
-    let mut blocks = pem::decode_all(text, label, MAX_CSR_BYTES).map_err(|error| unreadable(error.to_string()))?;
+    let present = |label: &&str| text.contains(&format!("BEGIN {label}-"));
+    let labels: Vec<&str> = PEM_LABELS.into_iter().filter(present).collect();
+    let mut blocks = Vec::new();
+    // With no label in sight the decoder says what is missing.
+    for label in if labels.is_empty() { vec![PEM_LABELS[0]] } else { labels } {
+        blocks.extend(pem::decode_all(text, label, MAX_CSR_BYTES).map_err(|error| unreadable(error.to_string()))?);
+    }
     match (blocks.pop(), blocks.len()) {
         (Some(der), 0) => Ok(der),
         (_, others) => Err(unreadable(format!("{others} further PEM blocks"))),
@@ -164,17 +169,17 @@ fn prove_possession(envelope: &Envelope<'_>, info: &CertReqInfo) -> Result<Publi
     let spki = der::Encode::to_der(&info.public_key).map_err(malformed)?;
     let key = PublicKey::from_spki_der(&spki)?;
     let algorithm = SignatureAlgorithm::from_identifier(envelope.algorithm)
-        .filter(|algorithm| key.algorithm().signature_algorithms().contains(algorithm))
+        .filter(|algorithm| algorithm.fits(key.algorithm()))
         .ok_or_else(|| CsrRefusal::SignatureAlgorithm { oid: envelope.algorithm.oid.to_string() })?;
-    crypto::verify(&key, algorithm, envelope.body, envelope.signature)
-        .map_err(|_| CsrRefusal::ProofOfPossession)?;
+    crypto::verify(&key, algorithm, envelope.body, envelope.signature).map_err(|_| CsrRefusal::ProofOfPossession)?;
     Ok(key)
 }
 
 fn requested_extensions(info: &CertReqInfo) -> Result<RequestedExtensions, InvalidValue> {
     let accepted = "one extensionRequest attribute with one value (RFC 2985 section 5.4.2)";
     let refuse = |seen: String| InvalidValue::new("extensionRequest", seen, accepted);
-    let mut asking = info.attributes.iter().filter(|attribute| attribute.oid == <ExtensionReq as const_oid::AssociatedOid>::OID);
+    let mut asking =
+        info.attributes.iter().filter(|attribute| attribute.oid == <ExtensionReq as const_oid::AssociatedOid>::OID);
     let Some(attribute) = asking.next() else { return Ok(RequestedExtensions::default()) };
     let value = match (attribute.values.len(), attribute.values.get(0), asking.next()) {
         (1, Some(value), None) => value,

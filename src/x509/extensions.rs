@@ -1,5 +1,7 @@
 //! Reading the extensions of a certificate or of a certificate request.
 
+use std::collections::BTreeSet;
+
 use const_oid::AssociatedOid;
 use const_oid::db::rfc5280::{ID_AD_CA_ISSUERS, ID_AD_OCSP};
 use der::Decode;
@@ -45,8 +47,9 @@ impl Extensions {
     /// An extension that occurs twice, or a known one that can not be read.
     pub(super) fn read(list: &[Extension]) -> Result<Self, InvalidValue> {
         let mut known = Self::default();
-        for (at, extension) in list.iter().enumerate() {
-            if list[..at].iter().any(|earlier| earlier.extn_id == extension.extn_id) {
+        let mut seen_oids = BTreeSet::new();
+        for extension in list {
+            if !seen_oids.insert(extension.extn_id) {
                 let seen = format!("{} twice", extension.extn_id);
                 return Err(InvalidValue::new("extensions", seen, "each extension once"));
             }

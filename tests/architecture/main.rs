@@ -74,7 +74,9 @@ mod tests {
         breach("engine/a.rs", "use crate::front::Auth;", 1, "front");
         breach("engine/a.rs", "use crate::Engine;", 1, "crate::Engine");
         breach("signer/a.rs", "use crate::target::X;", 1, "target");
-        for fine in ["use crate::{x509::{San, Uri}, domain::Span};", "use super::b::C;", "use self::d::E;", "use ::time::Date;"] {
+        for fine in
+            ["use crate::{x509::{San, Uri}, domain::Span};", "use super::b::C;", "use self::d::E;", "use ::time::Date;"]
+        {
             assert_eq!(found("domain/a.rs", fine), [""; 0], "{fine}");
         }
     }

@@ -28,7 +28,16 @@ const OUTSIDE: [&str; 4] = ["lib", "manual", "testing", "tool"];
 /// What may be named only below the given paths.
 const CONFINED: [(&[&str], &[&str]); 5] = [
     (&["der", "x509_cert", "cms", "p12_keystore", "spki"], &["x509/", "crypto/"]),
-    (&["SystemTime::now", "OffsetDateTime::now_utc", "OffsetDateTime::now_local", "UtcDateTime::now", "Instant::now"], &["clock.rs"]),
+    (
+        &[
+            "SystemTime::now",
+            "OffsetDateTime::now_utc",
+            "OffsetDateTime::now_local",
+            "UtcDateTime::now",
+            "Instant::now",
+        ],
+        &["clock.rs"],
+    ),
     (&["getrandom"], &["entropy.rs", "crypto/"]),
     (&["std::thread"], &["store/sqlite"]),
     (&["std::fs"], &["store/sqlite"]),
