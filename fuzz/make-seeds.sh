@@ -52,7 +52,7 @@ read -r start header length < <(sed -E 's/^ *([0-9]+):d=2 +hl=([0-9]+) +l= *([0-
 attributes=$(openssl asn1parse -inform DER -in csr/P-256.der | grep 'd=2.*cont \[ 0 \]')
 read -r at bytes size < <(sed -E 's/^ *([0-9]+):d=2 +hl=([0-9]+) +l= *([0-9]+).*/\1 \2 \3/' <<< "$attributes")
 {
-  printf "\\x$(printf %x "$length")"
+  printf %b "\\x$(printf %x "$length")"
   tail -c +$((start + header + 1)) csr/P-256.der | head -c "$length"
   tail -c +$((at + bytes + 1)) csr/P-256.der | head -c "$size"
 } > csr_resigned/full

@@ -6,8 +6,8 @@ use std::fs;
 use std::path::Path;
 
 use chancery::x509::{
-    BasicConstraints, Certificate, Csr, CsrError, CsrRefusal, KeyAlgorithm, KeyRefusal, KeyUsage, KeyUsages,
-    MAX_CSR_BYTES, SignatureAlgorithm,
+    BasicConstraints, Certificate, CertificateError, Csr, CsrError, CsrRefusal, KeyAlgorithm, KeyRefusal, KeyUsage,
+    KeyUsages, MAX_CSR_BYTES, SignatureAlgorithm,
 };
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256};
 use support::run;
@@ -97,6 +97,8 @@ const NAMES: [&str; 7] = [
     "upn:jane@corp.example",
     "uri:spiffe://example.org/ns/a",
 ];
+
+const ECDSA_WITH_SHA384: [u8; 12] = [0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x03];
 
 #[test]
 fn requests_of_openssl() {
@@ -214,9 +216,8 @@ fn a_signature_of_another_request_proves_nothing() {
     let (one, other) = (request("a.example.com"), request("b.example.com"));
     let ([body, algorithm, _], [_, _, signature]) = (fields(&one), fields(&other));
     assert_eq!(refused(&sequence(&[body, algorithm, signature].concat())), CsrRefusal::ProofOfPossession);
-    let sha384 = [0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x03];
     let [_, _, own] = fields(&one);
-    assert_eq!(refused(&sequence(&[body, &sha384, own].concat())), CsrRefusal::ProofOfPossession);
+    assert_eq!(refused(&sequence(&[body, &ECDSA_WITH_SHA384, own].concat())), CsrRefusal::ProofOfPossession);
 }
 
 #[test]
@@ -291,6 +292,17 @@ fn certificates_of_certtool() {
         let names: Vec<&str> = NAMES.into_iter().filter(|name| !name.starts_with("email:")).collect();
         is_the_root(&chain[0], algorithm, &names);
     }
+}
+
+#[test]
+fn a_certificate_names_its_signature_algorithm_twice_alike() {
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
+    let der = CertificateParams::new(["a.example.com".to_owned()]).unwrap().self_signed(&key).unwrap().der().to_vec();
+    let [body, algorithm, signature] = fields(&der);
+    assert_eq!(sequence(&[body, algorithm, signature].concat()), der);
+    assert!(Certificate::from_der(&der).is_ok());
+    let other = sequence(&[body, &ECDSA_WITH_SHA384, signature].concat());
+    assert!(matches!(Certificate::from_der(&other), Err(CertificateError::Malformed { .. })));
 }
 
 fn is_the_root(root: &Certificate, algorithm: KeyAlgorithm, expected: &[&str]) {
