@@ -1,4 +1,5 @@
 //! Requests and certificates that OpenSSL and GnuTLS make are read with the values that went in; damaged ones are not.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 mod support;
 
