@@ -14,6 +14,7 @@ use x509_cert::ext::pkix::{
     self, AuthorityInfoAccessSyntax, AuthorityKeyIdentifier, SubjectAltName, SubjectKeyIdentifier,
 };
 
+use super::usage::shortest;
 use super::{BasicConstraints, ExtendedKeyUsage, InvalidValue, KeyUsages, San};
 
 /// An extension that the crate does not know.
@@ -49,7 +50,7 @@ impl Extensions {
         let mut known = Self::default();
         let mut seen_oids = BTreeSet::new();
         for extension in list {
-            if !seen_oids.insert(extension.extn_id) {
+            if !seen_oids.insert(shortest(extension.extn_id)?) {
                 let seen = format!("{} twice", extension.extn_id);
                 return Err(InvalidValue::new("extensions", seen, "each extension once"));
             }
@@ -66,7 +67,8 @@ impl Extensions {
             }
             pkix::ExtendedKeyUsage::OID => {
                 let oids = decode::<pkix::ExtendedKeyUsage>(extension, "extKeyUsage")?.0;
-                self.extended_key_usages = oids.into_iter().map(ExtendedKeyUsage::from_oid).collect();
+                let usages = oids.into_iter().map(|oid| shortest(oid).map(ExtendedKeyUsage::from_oid));
+                self.extended_key_usages = usages.collect::<Result<_, _>>()?;
             }
             pkix::BasicConstraints::OID => {
                 self.basic_constraints = Some(read_constraints(&decode(extension, "basicConstraints")?)?);
