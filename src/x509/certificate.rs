@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use der::referenced::OwnedToRef;
 use der::{Decode, Encode};
 use x509_cert::certificate::TbsCertificate;
 
@@ -96,6 +97,10 @@ impl Certificate {
         let tbs = TbsCertificate::from_der(envelope.body).map_err(malformed)?;
         let spki = tbs.subject_public_key_info().to_der().map_err(malformed)?;
         let public_key = PublicKey::from_spki_der(&spki)?;
+        if tbs.signature().owned_to_ref() != envelope.algorithm {
+            let reason = "signature and signatureAlgorithm differ (RFC 5280 section 4.1.1.2)".into();
+            return Err(CertificateError::Malformed { reason });
+        }
         let tbs = TbsView::read(&tbs, &public_key)?;
         if SignatureAlgorithm::from_identifier(envelope.algorithm) != Some(tbs.content.signature_algorithm) {
             return Err(CertificateError::SignatureAlgorithm { oid: envelope.algorithm.oid.to_string() });

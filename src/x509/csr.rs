@@ -152,8 +152,13 @@ fn to_der(bytes: &[u8]) -> Result<Vec<u8>, CsrRefusal> {
     }
     let unreadable = |reason: String| CsrRefusal::Malformed { reason };
     let text = std::str::from_utf8(bytes).map_err(|error| unreadable(error.to_string()))?;
-    let label = PEM_LABELS.into_iter().find(|label| text.contains(&format!("BEGIN {label}-"))).unwrap_or(PEM_LABELS[0]);
-    let mut blocks = pem::decode_all(text, label, MAX_CSR_BYTES).map_err(|error| unreadable(error.to_string()))?;
+    let present = |label: &&str| text.contains(&format!("BEGIN {label}-"));
+    let labels: Vec<&str> = PEM_LABELS.into_iter().filter(present).collect();
+    let mut blocks = Vec::new();
+    // With no label in sight the decoder says what is missing.
+    for label in if labels.is_empty() { vec![PEM_LABELS[0]] } else { labels } {
+        blocks.extend(pem::decode_all(text, label, MAX_CSR_BYTES).map_err(|error| unreadable(error.to_string()))?);
+    }
     match (blocks.pop(), blocks.len()) {
         (Some(der), 0) => Ok(der),
         (_, others) => Err(unreadable(format!("{others} further PEM blocks"))),

@@ -1,5 +1,7 @@
 //! Reading the extensions of a certificate or of a certificate request.
 
+use std::collections::BTreeSet;
+
 use const_oid::AssociatedOid;
 use const_oid::db::rfc5280::{ID_AD_CA_ISSUERS, ID_AD_OCSP};
 use der::Decode;
@@ -12,6 +14,7 @@ use x509_cert::ext::pkix::{
     self, AuthorityInfoAccessSyntax, AuthorityKeyIdentifier, SubjectAltName, SubjectKeyIdentifier,
 };
 
+use super::usage::shortest;
 use super::{BasicConstraints, ExtendedKeyUsage, InvalidValue, KeyUsages, San};
 
 /// An extension that the crate does not know.
@@ -45,8 +48,9 @@ impl Extensions {
     /// An extension that occurs twice, or a known one that can not be read.
     pub(super) fn read(list: &[Extension]) -> Result<Self, InvalidValue> {
         let mut known = Self::default();
-        for (at, extension) in list.iter().enumerate() {
-            if list[..at].iter().any(|earlier| earlier.extn_id == extension.extn_id) {
+        let mut seen_oids = BTreeSet::new();
+        for extension in list {
+            if !seen_oids.insert(shortest(extension.extn_id)?) {
                 let seen = format!("{} twice", extension.extn_id);
                 return Err(InvalidValue::new("extensions", seen, "each extension once"));
             }
@@ -63,7 +67,8 @@ impl Extensions {
             }
             pkix::ExtendedKeyUsage::OID => {
                 let oids = decode::<pkix::ExtendedKeyUsage>(extension, "extKeyUsage")?.0;
-                self.extended_key_usages = oids.into_iter().map(ExtendedKeyUsage::from_oid).collect();
+                let usages = oids.into_iter().map(|oid| shortest(oid).map(ExtendedKeyUsage::from_oid));
+                self.extended_key_usages = usages.collect::<Result<_, _>>()?;
             }
             pkix::BasicConstraints::OID => {
                 self.basic_constraints = Some(read_constraints(&decode(extension, "basicConstraints")?)?);

@@ -61,7 +61,11 @@ impl FromStr for Serial {
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         let accepted = "1 to 20 octets in hex, positive";
         let refuse = || InvalidValue::new("serial number", text, accepted);
-        let digits: String = text.chars().take(128).filter(|c| *c != ':').collect();
+        let digits: String = text.chars().take(129).filter(|c| *c != ':').collect();
+        // `from_str_radix` below would read a sign, too.
+        if text.len() > 128 || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(refuse());
+        }
         let padded = if digits.len() % 2 == 0 { digits } else { format!("0{digits}") };
         let octets = (0..padded.len())
             .step_by(2)
@@ -127,7 +131,8 @@ mod tests {
         assert_eq!(serial.to_string(), "01ab");
         assert_eq!("1ab".parse::<Serial>().unwrap(), serial);
         let too_long = "ff".repeat(21);
-        for text in ["", "0", "00", "xyz", "ab cd", too_long.as_str(), "80".repeat(20).as_str(), "é1"] {
+        let trailing = format!("01{}xyz", ":".repeat(126));
+        for text in ["", "0", "00", "xyz", "ab cd", "+f", &too_long, &"80".repeat(20), "é1", &trailing] {
             assert!(text.parse::<Serial>().is_err(), "{text:?}");
         }
     }

@@ -262,6 +262,19 @@ impl fmt::Display for ExtendedKeyUsage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Oid(ObjectIdentifier);
 
+/// An identifier read from DER, each arc in its shortest form (X.690 section 8.19.2).
+///
+/// The decoder lets leading zeros of an arc pass; such an identifier shows the same text as its proper twin and is not
+/// equal to it, so that a known extension could pass for an unknown one.
+pub(super) fn shortest(oid: ObjectIdentifier) -> Result<ObjectIdentifier, InvalidValue> {
+    let ends_arc = |octet: u8| octet & 0x80 == 0;
+    let padded = oid.as_bytes().windows(2).any(|pair| ends_arc(pair[0]) && pair[1] == 0x80);
+    if padded || oid.as_bytes().first() == Some(&0x80) {
+        return Err(InvalidValue::new("object identifier", oid.to_string(), "each arc in its shortest DER form"));
+    }
+    Ok(oid)
+}
+
 impl FromStr for Oid {
     type Err = InvalidValue;
 
@@ -321,6 +334,13 @@ mod tests {
         assert_eq!(custom.to_string(), "1.3.6.1.4.1.311.20.2.2");
         let refusal = "serverauth".parse::<ExtendedKeyUsage>().unwrap_err();
         assert!(refusal.to_string().contains("server_auth"), "{refusal}");
+    }
+
+    #[test]
+    fn identifiers_with_padded_arcs_are_refused() {
+        let padded = ObjectIdentifier::from_bytes(&[0x55, 0x1d, 0x80, 0x11]).unwrap();
+        assert_eq!(shortest(padded).unwrap_err().seen, "2.5.29.17");
+        assert!(shortest(ObjectIdentifier::new_unwrap("2.5.29.128.16384")).is_ok());
     }
 
     #[test]

@@ -1,0 +1,118 @@
+#!/usr/bin/env bash
+# Every check of the crate, on a fresh Debian with Rust as on a developer's machine. Stops at the first that fails.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+export CARGO_TERM_COLOR=never
+tools=${CHANCERY_TOOLS:-$HOME/.cache/chancery-tools}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+PATH=$tools/bin:$PATH
+
+# Arguments of each example: first cargo's, then the example's own.
+declare -A examples=(
+  [policy_test]="--features testing --"
+  [quickstart]="--features sqlite -- --out $work/quickstart --name a.example.com"
+)
+
+step() {
+  local heading=$1 start=$SECONDS
+  shift
+  echo "=== $heading"
+  "$@"
+  echo "--- $heading: $((SECONDS - start)) s"
+}
+
+install_programs() {
+  local missing=()
+  type openssl > "$work/log" 2>&1 || missing+=(openssl)
+  type certtool > "$work/log" 2>&1 || missing+=(gnutls-bin)
+  type cc c++ > "$work/log" 2>&1 || missing+=(gcc g++ libc6-dev)
+  type shellcheck > "$work/log" 2>&1 || missing+=(shellcheck)
+  if ((${#missing[@]})); then
+    apt-get update -q
+    DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "${missing[@]}"
+  fi
+  # Without optimisation: it compiles in half the time and runs for a second.
+  type cargo-deny > "$work/log" 2>&1 || cargo install --quiet --locked --debug --root "$tools" cargo-deny
+}
+
+lint_shell() {
+  shellcheck .ci/run tests/run.sh fuzz/make-seeds.sh
+}
+
+lint() {
+  cargo clippy --all-targets --all-features -- -D warnings
+  cargo clippy --all-targets --no-default-features -- -D warnings
+}
+
+run_examples() {
+  local file name
+  for file in examples/*.rs; do
+    [[ -e $file ]] || continue
+    name=$(basename "$file" .rs)
+    [[ -v examples[$name] ]] || { echo "tests/run.sh has no arguments for the example $name"; return 1; }
+    # The table's words are meant to be split.
+    # shellcheck disable=SC2086
+    cargo run --release --example "$name" ${examples[$name]}
+  done
+}
+
+check_dependencies() {
+  cargo deny --offline --config .ci/deny.toml check licenses bans sources
+  if timeout 60 cargo deny --config .ci/deny.toml fetch db > "$work/log" 2>&1; then
+    cargo deny --offline --config .ci/deny.toml check advisories
+  else
+    echo "NOT CHECKED: advisories; their database can not be fetched from here"
+  fi
+}
+
+one_generation() {
+  local crate count
+  for crate in der spki x509-cert; do
+    count=$(grep -c "^name = \"$crate\"\$" Cargo.lock)
+    [[ $count == 1 ]] || { echo "$count generations of $crate"; return 1; }
+  done
+}
+
+pure_rust() {
+  cargo tree --no-default-features -e normal,build --prefix none > "$work/tree"
+  if grep -E '^(cc|cmake|bindgen|[a-z0-9_-]+-sys) ' "$work/tree"; then
+    echo "--no-default-features builds C"
+    return 1
+  fi
+}
+
+# What cargo-fuzz does with `--sanitizer none`, without the time to compile it; it runs on the stable toolchain.
+fuzz() {
+  local host target
+  host=$(rustc -vV | sed -n 's/^host: //p')
+  local coverage=(-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4
+    -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table
+    -Cllvm-args=-sanitizer-coverage-trace-compares)
+  RUSTFLAGS="--cfg fuzzing ${coverage[*]}" \
+    cargo build --release --bins --manifest-path fuzz/Cargo.toml --target-dir fuzz/target --target "$host"
+  for target in fuzz/targets/*.rs; do
+    target=$(basename "$target" .rs)
+    echo "fuzzing $target"
+    mkdir -p "fuzz/corpus/$target" "fuzz/artifacts/$target"
+    "fuzz/target/$host/release/$target" -max_total_time="${FUZZ_SECONDS:-15}" -timeout=5 -rss_limit_mb=2048 \
+      -verbosity=0 -print_final_stats=1 -artifact_prefix="fuzz/artifacts/$target/" \
+      "fuzz/corpus/$target" "fuzz/seeds/$target"
+  done
+}
+
+step "programs" install_programs
+step "shell scripts" lint_shell
+step "format" cargo fmt --check
+step "format of the fuzzers" cargo fmt --check --manifest-path fuzz/Cargo.toml
+step "lint" lint
+step "tests, all features" cargo test --all-features
+step "tests, pure Rust" cargo test --no-default-features
+step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --all-features --no-deps
+step "examples" run_examples
+step "dependencies" check_dependencies
+step "one generation of the ASN.1 crates" one_generation
+step "no C without default features" pure_rust
+step "fuzzing" fuzz
+echo "=== all checks passed in $SECONDS s"
