@@ -3,7 +3,7 @@
 use aws_lc_rs::encoding::{AsBigEndian, AsDer, AsRawBytes, Curve25519SeedBin, EcPrivateKeyBin, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
-use aws_lc_rs::signature::{self as lc, Ed25519KeyPair, EcdsaKeyPair, KeyPair, PqdsaKeyPair, RsaKeyPair};
+use aws_lc_rs::signature::{self as lc, EcdsaKeyPair, Ed25519KeyPair, KeyPair, PqdsaKeyPair, RsaKeyPair};
 use zeroize::Zeroizing;
 
 use super::pkcs8::{Document, Secret, write_ec, write_seed};
@@ -11,7 +11,7 @@ use super::{Backend, CryptoError};
 use crate::x509::{KeyAlgorithm, PublicKey, SignatureAlgorithm};
 
 /// A private key inside AWS-LC.
-pub(super) enum Key {
+pub(crate) enum Key {
     Rsa(RsaKeyPair),
     Ecdsa(KeyAlgorithm, EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
@@ -36,17 +36,21 @@ impl Backend for Key {
 
     fn from_pkcs8(document: &Document<'_>) -> Result<Self, CryptoError> {
         let algorithm = document.algorithm;
-        match document.secret {
+        match &document.secret {
             Secret::Whole(der) if algorithm.is_rsa() => RsaKeyPair::from_pkcs8(der).map(Self::Rsa),
             Secret::Whole(der) => {
                 EcdsaKeyPair::from_pkcs8(ecdsa(algorithm), der).map(|key| Self::Ecdsa(algorithm, key))
             }
             Secret::Seed(seed, _) if algorithm == KeyAlgorithm::Ed25519 => {
-                Ed25519KeyPair::from_seed_unchecked(seed).map(Self::Ed25519)
+                Ed25519KeyPair::from_seed_unchecked(*seed).map(Self::Ed25519)
             }
             Secret::Seed(seed, expanded) => {
-                let key = PqdsaKeyPair::from_seed(ml_dsa(algorithm), seed);
-                return key.ok().filter(|key| expands_to(key, expanded)).map(Self::MlDsa).ok_or(document.inconsistent());
+                let key = PqdsaKeyPair::from_seed(ml_dsa(algorithm), *seed);
+                return key
+                    .ok()
+                    .filter(|key| expands_to(key, *expanded))
+                    .map(Self::MlDsa)
+                    .ok_or(document.inconsistent());
             }
         }
         .map_err(|_| document.inconsistent())

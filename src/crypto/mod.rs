@@ -23,7 +23,7 @@ type Chosen = aws_lc::Key;
 type Chosen = rustcrypto::Key;
 
 /// What a library of cryptography does for the crate: the private half as a value, verification beside it.
-trait Backend: Sized + Send + Sync {
+pub(crate) trait Backend: Sized + Send + Sync {
     /// A new key, RSA with the exponent 65537.
     fn generate(algorithm: KeyAlgorithm) -> Result<Self, CryptoError>;
     /// The key of a PKCS#8 document that is read already; checks that its parts fit each other.
@@ -49,7 +49,6 @@ pub(crate) struct PrivateKeyOf<B> {
     public: PublicKey,
 }
 
-#[expect(private_bounds, reason = "the backends are nobody else's business")]
 impl<B: Backend> PrivateKeyOf<B> {
     /// Makes a new key. RSA takes from a tenth of a second (2048 bits) to several seconds (4096 bits) of one core.
     pub(crate) fn generate(algorithm: KeyAlgorithm) -> Result<Self, CryptoError> {

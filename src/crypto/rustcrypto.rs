@@ -17,7 +17,7 @@ use super::{Backend, CryptoError};
 use crate::x509::{KeyAlgorithm, PublicKey, SignatureAlgorithm};
 
 /// A private key in the types of the RustCrypto crates, which wipe themselves.
-pub(super) enum Key {
+pub(crate) enum Key {
     Rsa(Box<RsaPrivateKey>),
     P256(p256::ecdsa::SigningKey),
     P384(p384::ecdsa::SigningKey),
@@ -46,7 +46,7 @@ impl Backend for Key {
     }
 
     fn from_pkcs8(document: &Document<'_>) -> Result<Self, CryptoError> {
-        match document.secret {
+        match &document.secret {
             Secret::Whole(der) => whole(document.algorithm, der).ok_or(document.inconsistent()),
             Secret::Seed(seed, expanded) => Some(from_seed(document.algorithm, seed))
                 .filter(|key| expanded.is_none_or(|stated| key.expands_to(stated)))

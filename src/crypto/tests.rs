@@ -111,18 +111,16 @@ fn ecdsa_signatures_are_strict_der() {
 
 #[test]
 fn documents_that_lie_are_refused() {
-    let ours = [PrivateKey::from_pkcs8_der as fn(&[u8]) -> _];
+    let read = |der: &[u8]| PrivateKey::from_pkcs8_der(der).map(|_| ());
     let (one, two) = (key(KeyAlgorithm::P256), key(KeyAlgorithm::P256));
     let der = one.to_pkcs8_der().unwrap();
     let lying = write_ec(KeyAlgorithm::P256, &der[36..68], two.public_key().subject_public_key());
     let inconsistent = CryptoError::Inconsistent { algorithm: KeyAlgorithm::P256 };
-    for read in ours {
-        assert_eq!(read(&lying).unwrap_err(), inconsistent);
-        assert_eq!(read(&write_ec(KeyAlgorithm::P256, &[0; 32], &der[73..])).unwrap_err(), inconsistent);
-        assert_eq!(read(&[&der[..], &[0]].concat()).unwrap_err(), CryptoError::Malformed);
-        assert_eq!(read(&[0; 9000]).unwrap_err(), CryptoError::Malformed);
-        assert_eq!(read(b"").unwrap_err(), CryptoError::Malformed);
-    }
+    assert_eq!(read(&lying).unwrap_err(), inconsistent);
+    assert_eq!(read(&write_ec(KeyAlgorithm::P256, &[0; 32], &der[73..])).unwrap_err(), inconsistent);
+    assert_eq!(read(&[&der[..], &[0]].concat()).unwrap_err(), CryptoError::Malformed);
+    assert_eq!(read(&[0; 9000]).unwrap_err(), CryptoError::Malformed);
+    assert_eq!(read(b"").unwrap_err(), CryptoError::Malformed);
     assert_eq!(Pure::from_pkcs8_der(&lying).unwrap_err(), inconsistent);
 }
 
@@ -136,7 +134,8 @@ fn version_two_documents_must_state_their_own_public_half() {
             let body = [b"\x02\x01\x01", &der[if der[1] < 0x80 { 5 } else { 6 }..], &stated].concat();
             [crate::x509::public_key::header(0x30, body.len()), body].concat()
         };
-        let (good, mut wrong) = (with(key.public_key().subject_public_key()), key.public_key().subject_public_key().to_vec());
+        let (good, mut wrong) =
+            (with(key.public_key().subject_public_key()), key.public_key().subject_public_key().to_vec());
         wrong[3] ^= 1;
         assert_eq!(PrivateKey::from_pkcs8_der(&good).unwrap().public_key(), key.public_key());
         assert_eq!(Pure::from_pkcs8_der(&good).unwrap().public_key(), key.public_key());
@@ -165,9 +164,10 @@ fn ml_dsa_is_read_as_seed_or_both() {
     };
     let mut wrong = expanded.to_vec();
     wrong[200] ^= 1;
-    for read in [|der: &[u8]| PrivateKey::from_pkcs8_der(der).map(|key| key.public_key().clone()), |der: &[u8]| {
-        Pure::from_pkcs8_der(der).map(|key| key.public_key().clone())
-    }] {
+    for read in [
+        |der: &[u8]| PrivateKey::from_pkcs8_der(der).map(|key| key.public_key().clone()),
+        |der: &[u8]| Pure::from_pkcs8_der(der).map(|key| key.public_key().clone()),
+    ] {
         let algorithm = KeyAlgorithm::MlDsa44;
         assert_eq!(read(&both(&expanded)).as_ref(), Ok(key.public_key()));
         assert_eq!(read(&both(&wrong)), Err(CryptoError::Inconsistent { algorithm }));
@@ -209,7 +209,8 @@ fn openssl_reads_our_keys_and_signatures() {
             std::fs::write(path("signature"), key.sign(*algorithm, MESSAGE).unwrap()).unwrap();
             let hash = format!("-{}", algorithm.as_str().rsplit('-').next().unwrap().to_lowercase());
             let (public, signature, message) = (path("pub"), path("signature"), path("message"));
-            let raw = ["pkeyutl", "-verify", "-pubin", "-inkey", &public, "-sigfile", &signature, "-rawin", "-in", &message];
+            let raw =
+                ["pkeyutl", "-verify", "-pubin", "-inkey", &public, "-sigfile", &signature, "-rawin", "-in", &message];
             let hashed = ["dgst", &hash, "-verify", &public, "-signature", &signature, &message];
             let ask = if kind == KeyAlgorithm::Ed25519 { &raw[..] } else { &hashed[..] };
             crate::tool::output("openssl", ask).unwrap();

@@ -1,9 +1,9 @@
 //! Certificates, with or without their key, in the containers that other programs import.
 
-#[cfg(feature = "pkcs7")]
-mod pkcs7;
 #[cfg(feature = "pkcs12")]
 mod pkcs12;
+#[cfg(feature = "pkcs7")]
+mod pkcs7;
 
 #[cfg(feature = "pkcs7")]
 pub use pkcs7::pkcs7_certs_only;
@@ -40,7 +40,7 @@ pub enum ExportError {
     },
 }
 
-#[cfg(all(test, any(feature = "pkcs7", feature = "pkcs12")))]
+#[cfg(test)]
 mod fixture {
     //! A chain of two certificates for the tests of the containers.
 

@@ -284,6 +284,8 @@ impl std::str::FromStr for SignatureAlgorithm {
 
 #[cfg(test)]
 mod tests {
+    use der::referenced::OwnedToRef;
+
     use super::*;
 
     #[test]

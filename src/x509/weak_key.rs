@@ -7,8 +7,8 @@ use super::KeyRefusal;
 /// The odd primes up to 751: what NIST SP 800-89 section 5.3.3 asks to divide by, and what other CAs divide by.
 const PRIMES: [u16; 132] = odd_primes();
 
-/// The primes for which the powers of 65537 are not all residues; a modulus that the flawed generator made is such
-/// a power for each of them, another one for all of them once in 2^27.
+/// Primes for which the powers of 65537 are few: a modulus that the flawed generator made is such a power for each of
+/// them, any other for all of them about once in 2^27.
 const ROCA_PRIMES: [u16; 17] = [11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157];
 
 /// How many candidates Fermat's method tries.
@@ -126,7 +126,7 @@ pub(super) mod tests {
     use super::*;
 
     fn number(value: u128, shift: u32) -> BoxedUint {
-        let mut number = BoxedUint::from(value).widen(2048);
+        let mut number = BoxedUint::from_be_slice_truncated(&value.to_be_bytes(), 2048);
         for _ in 0..shift {
             number = number.wrapping_add(&number);
         }
@@ -165,7 +165,7 @@ pub(super) mod tests {
         assert_eq!((PRIMES[0], PRIMES[131]), (3, 751));
         for prime in PRIMES.iter().filter(|prime| **prime <= 167) {
             let members = (1..*prime).filter(|residue| is_power_of_65537(&(*prime, *residue))).count();
-            // A proper subgroup is what makes a prime tell anything; 41 and others with weak evidence are left out.
+            // Only a proper subgroup tells anything.
             assert!(!ROCA_PRIMES.contains(prime) || members < usize::from(*prime - 1), "{prime}");
         }
         assert_eq!(bit_length(&[1, 0]), 9);

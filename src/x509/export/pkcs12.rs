@@ -1,7 +1,9 @@
 //! PKCS#12: a certificate with its chain and its private key, under a password.
 
 use p12_keystore::error::Error;
-use p12_keystore::{Certificate, EncryptionAlgorithm, KeyStore, KeyStoreEntry, MacAlgorithm, PrivateKey, PrivateKeyChain};
+use p12_keystore::{
+    Certificate, EncryptionAlgorithm, KeyStore, KeyStoreEntry, MacAlgorithm, PrivateKey, PrivateKeyChain,
+};
 use zeroize::Zeroizing;
 
 use super::ExportError;
@@ -12,8 +14,8 @@ const ITERATIONS: u32 = 100_000;
 /// Writes a leaf certificate, the chain above it and the leaf's private key as DER PKCS#12 (RFC 7292).
 ///
 /// Certificates and key are encrypted with PBES2: PBKDF2 with HMAC-SHA256 and 100 000 iterations, AES-256-CBC. The MAC
-/// is HMAC-SHA256 with 100 000 iterations. OpenSSL from 1.1, GnuTLS, Java from 8u301 and Windows from Server 2019 read
-/// that. `friendly_name` is what they show as the name or alias of the entry.
+/// is HMAC-SHA256 with 100 000 iterations. OpenSSL 3 and GnuTLS are tested to read that; programs that know nothing newer
+/// than 3DES and SHA-1 do not. `friendly_name` is what they show as the name or alias of the entry.
 ///
 /// `leaf` and `chain` are DER certificates, the chain from the leaf's issuer upwards; `key_pkcs8` is DER PKCS#8. Whether
 /// the key is the leaf's is not checked here. The library underneath keeps copies of the key that it does not wipe.
@@ -67,7 +69,8 @@ mod tests {
     #[test]
     fn refuses_what_it_can_not_carry() {
         let (leaf, root, key) = chain();
-        let make = |leaf: &[u8], key: &[u8], name| pkcs12(leaf, std::slice::from_ref(&root), key, "x", name).map(|_| ());
+        let make =
+            |leaf: &[u8], key: &[u8], name| pkcs12(leaf, std::slice::from_ref(&root), key, "x", name).map(|_| ());
         assert_eq!(make(&leaf, &key, ""), Err(ExportError::FriendlyName));
         assert_eq!(make(&leaf, &key, "🔑"), Err(ExportError::FriendlyName));
         assert_eq!(make(&leaf, b"nonsense", "x"), Err(ExportError::Key));

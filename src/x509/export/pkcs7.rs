@@ -1,5 +1,7 @@
 //! PKCS#7 certs-only: a SignedData that signs nothing and carries certificates.
 
+use std::collections::HashSet;
+
 use cms::cert::CertificateChoices;
 use cms::content_info::{CmsVersion, ContentInfo};
 use cms::signed_data::{CertificateSet, EncapsulatedContentInfo, SignedData, SignerInfos};
@@ -23,10 +25,12 @@ pub fn pkcs7_certs_only(chain: &[Vec<u8>]) -> Result<Vec<u8>, ExportError> {
     if chain.is_empty() {
         return Err(ExportError::Empty);
     }
+    if chain.iter().collect::<HashSet<_>>().len() < chain.len() {
+        return Err(ExportError::Duplicate);
+    }
     let certificates = chain.iter().enumerate().map(|(index, der)| choice(der).ok_or(ExportError::NotDer { index }));
     let certificates: Vec<_> = certificates.collect::<Result<_, _>>()?;
-    let set = CertificateSet::try_from(certificates).map_err(|_| ExportError::Duplicate)?;
-    encode(set).map_err(|error| ExportError::Encoding { reason: error.to_string() })
+    encode(certificates).map_err(|error| ExportError::Encoding { reason: error.to_string() })
 }
 
 fn choice(der: &[u8]) -> Option<CertificateChoices> {
@@ -36,12 +40,12 @@ fn choice(der: &[u8]) -> Option<CertificateChoices> {
     faithful.then_some(CertificateChoices::Certificate(certificate))
 }
 
-fn encode(certificates: CertificateSet) -> der::Result<Vec<u8>> {
+fn encode(certificates: Vec<CertificateChoices>) -> der::Result<Vec<u8>> {
     let signed_data = SignedData {
         version: CmsVersion::V1,
         digest_algorithms: SetOfVec::default(),
         encap_content_info: EncapsulatedContentInfo { econtent_type: ID_DATA, econtent: None },
-        certificates: Some(certificates),
+        certificates: Some(CertificateSet::try_from(certificates)?),
         crls: None,
         signer_infos: SignerInfos(SetOfVec::default()),
     };
