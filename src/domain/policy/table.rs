@@ -54,7 +54,7 @@ impl<K: Serialize, V: Serialize> Serialize for Table<K, V> {
 
 impl<'de, K, V> Deserialize<'de> for Table<K, V>
 where
-    K: Deserialize<'de> + Ord + fmt::Debug,
+    K: Deserialize<'de> + Ord + fmt::Display,
     V: Deserialize<'de>,
 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -66,7 +66,7 @@ struct Once<K, V>(PhantomData<(K, V)>);
 
 impl<'de, K, V> Visitor<'de> for Once<K, V>
 where
-    K: Deserialize<'de> + Ord + fmt::Debug,
+    K: Deserialize<'de> + Ord + fmt::Display,
     V: Deserialize<'de>,
 {
     type Value = Table<K, V>;
@@ -79,7 +79,7 @@ where
         let mut entries = BTreeMap::new();
         while let Some(key) = map.next_key::<K>()? {
             if entries.contains_key(&key) {
-                return Err(A::Error::custom(format_args!("{key:?} occurs twice")));
+                return Err(A::Error::custom(format_args!("`{key}` occurs twice")));
             }
             entries.insert(key, map.next_value()?);
         }
