@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use time::OffsetDateTime;
 
 use super::enrollment::{Names, Source, Terms, Values};
-use super::policy::{Policy, Problem, Violation};
-use super::{Defaults, Method, Profile, Span};
+use super::policy::{Policy, Problem, Verdict, Violation};
+use super::{Defaults, IssuerChoice, Method, Profile, ProfileSpec, Span};
 use crate::x509::{
-    Attribute, BasicConstraints, Content, Csr, ExtendedKeyUsage, InvalidValue, KeyAlgorithm, KeyUsage, KeyUsages, San,
-    SignatureAlgorithm, Subject, UnknownExtension, Validity,
+    Attribute, BasicConstraints, Content, Csr, ExtendedKeyUsage, InvalidValue, KeyAlgorithm, KeyUsage, KeyUsages, Lint,
+    San, SignatureAlgorithm, Subject, UnknownExtension, Validity, lint_content,
 };
 
 /// A completed request: the content to be judged, and what was wrong already.
@@ -66,6 +66,16 @@ struct Completion<'a> {
     violations: Vec<Violation>,
 }
 
+impl Draft {
+    /// The whole judgement, as of `now`: what was wrong with the request already, what `policy` says of the content, and
+    /// what no certificate may say.
+    pub fn judge(&self, policy: &Policy, now: OffsetDateTime) -> Verdict {
+        let standard = lint_content(&self.content).into_iter().map(Violation::from);
+        let judged = policy.judge(&self.content, now).into_violations();
+        Verdict::new(self.violations.iter().cloned().chain(judged).chain(standard).collect())
+    }
+}
+
 impl Completion<'_> {
     fn managed(mut self, names: &Names) -> Draft {
         let key_algorithm = self.managed_key_algorithm(names.key_algorithm);
@@ -91,8 +101,9 @@ impl Completion<'_> {
             [] => self.default_purposes(),
             purposes => purposes.to_vec(),
         };
-        let own = asked.basic_constraints.filter(|constraints| constraints.is_ca());
-        let constraints = self.terms.basic_constraints.or(own).or(self.defaults.basic_constraints);
+        // A request that says in so many words that it is for no CA leaves no hole for a default to fill.
+        let constraints =
+            self.terms.basic_constraints.or(asked.basic_constraints).or(self.defaults.basic_constraints);
         let subject = self.csr_subject(csr.subject());
         let ignored = asked.unknown.clone();
         self.finish(Parts { subject, sans: asked.sans.clone(), key_algorithm, usages, purposes, constraints, ignored })
@@ -192,8 +203,7 @@ impl Completion<'_> {
 
     fn finish(mut self, parts: Parts) -> Draft {
         let Parts { subject, sans, key_algorithm, usages, purposes, constraints, ignored } = parts;
-        let implied = usages.contains(KeyUsage::KeyCertSign).then_some(BasicConstraints::Ca { path_length: None });
-        let basic_constraints = constraints.filter(|c| c.is_ca()).or(implied).unwrap_or_default();
+        let basic_constraints = self.basic_constraints(constraints, usages);
         let content = Content {
             subject,
             sans,
@@ -206,6 +216,17 @@ impl Completion<'_> {
         };
         self.respect_issuer(&content);
         Draft { content, violations: self.violations, ignored_extensions: ignored }
+    }
+
+    /// keyCertSign makes it a CA; who says no to the one can not ask for the other.
+    fn basic_constraints(&mut self, stated: Option<BasicConstraints>, usages: KeyUsages) -> BasicConstraints {
+        let signs = usages.contains(KeyUsage::KeyCertSign);
+        if signs && self.terms.basic_constraints == Some(BasicConstraints::EndEntity) {
+            let seen = "no CA is asked for, and the key usage key_cert_sign, which makes it one";
+            self.report("basic_constraints", Problem::Conflict, "request", seen);
+        }
+        let implied = signs.then_some(BasicConstraints::Ca { path_length: None });
+        stated.filter(|constraints| constraints.is_ca()).or(implied).unwrap_or_default()
     }
 
     /// Request, then profile, then the first that both issuer and policy can agree on.
@@ -235,7 +256,8 @@ impl Completion<'_> {
             let seen = "ttl and not_before or not_after exclude each other";
             self.report("ttl", Problem::Conflict, "request", seen);
         }
-        let start = not_before.unwrap_or_else(|| self.now - self.backdate.unwrap_or(NO_TIME).as_duration());
+        let backdated = || self.now.checked_sub(self.backdate.unwrap_or(NO_TIME).as_duration());
+        let start = not_before.or_else(backdated).unwrap_or(self.now);
         let end = not_after.unwrap_or_else(|| {
             let span = ttl.unwrap_or_else(|| self.ttl_from_defaults()).as_duration();
             start.checked_add(span).unwrap_or(start)
@@ -347,19 +369,27 @@ fn missing(field: &str, rule: &str, allowed: Vec<String>) -> Violation {
 
 /// Which defaults the policy refuses: a request that leaves everything open is completed and judged, and what is merely
 /// missing is passed over, for requests will bring it.
-pub(super) fn judge_defaults(
-    defaults: &Defaults,
-    backdate: Option<Span>,
-    policy: &Policy,
-    now: OffsetDateTime,
-) -> Vec<Violation> {
-    let issuer = IssuerTerms { signature_algorithms: SignatureAlgorithm::ALL.to_vec(), not_after: None, path_length: None };
-    let terms = Terms::default();
+pub(super) fn judge_defaults(profile: &ProfileSpec, policy: &Policy, now: OffsetDateTime) -> Vec<Violation> {
+    let signature_algorithms = match profile.issuer {
+        IssuerChoice::Ca(_) => SignatureAlgorithm::ALL.to_vec(),
+        IssuerChoice::SelfSigned => Vec::new(),
+    };
+    let issuer = &IssuerTerms { signature_algorithms, not_after: None, path_length: None };
+    let (terms, defaults, backdate) = (&Terms::default(), &profile.defaults, profile.backdate);
     let method = Method::Api;
-    let (issuer, terms) = (&issuer, &terms);
     let completion = Completion { terms, defaults, backdate, policy, issuer, method, now, violations: Vec::new() };
     let draft = completion.managed(&Names::default());
     let judged = policy.judge(&draft.content, now).into_violations();
-    let all = draft.violations.into_iter().chain(judged);
-    all.filter(|violation| violation.problem != Problem::Missing).collect()
+    let unsound = lint_content(&draft.content).into_iter().filter(|lint| is_of_defaults(lint, defaults));
+    let all = draft.violations.into_iter().chain(judged).chain(unsound.map(Violation::from));
+    all.filter(|violation| violation.problem != Problem::Missing && !violation.seen.starts_with("none,")).collect()
+}
+
+/// Whether the fault is the defaults' own, and not that a request must bring the other half.
+fn is_of_defaults(lint: &Lint, defaults: &Defaults) -> bool {
+    match lint {
+        Lint::NamesNobody => false,
+        Lint::CaWithoutCertSign => defaults.key_usages.is_some() && defaults.basic_constraints.is_some(),
+        _ => true,
+    }
 }

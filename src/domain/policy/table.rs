@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, IntoDeserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 
 /// An ordered map whose serde form must hold each key once.
@@ -77,7 +77,9 @@ where
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut entries = BTreeMap::new();
-        while let Some(key) = map.next_key::<K>()? {
+        // Read as text first: who follows the path of the reading (for errors) sees a text, but not an enum's name.
+        while let Some(text) = map.next_key::<String>()? {
+            let key = K::deserialize(text.into_deserializer())?;
             if entries.contains_key(&key) {
                 return Err(A::Error::custom(format_args!("`{key}` occurs twice")));
             }
