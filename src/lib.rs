@@ -4,6 +4,8 @@
 pub mod domain;
 pub mod manual;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod x509;
 
 mod crypto;
