@@ -117,7 +117,9 @@ pub struct ProfileError {
 impl ProfileError {
     fn texts(&self) -> Vec<String> {
         let values = self.values.iter().map(|(field, error)| format!("{field}: {error}"));
-        values.chain(self.violations.iter().map(|violation| format!("its defaults break its policy: {violation}"))).collect()
+        values
+            .chain(self.violations.iter().map(|violation| format!("its defaults break its policy: {violation}")))
+            .collect()
     }
 }
 
@@ -138,7 +140,8 @@ impl ProfileSpec {
             values.push(("description".to_owned(), error));
         }
         if self.backdate.is_some_and(|span| span > Span::days(30)) {
-            let error = InvalidValue::new("duration", self.backdate.map(String::from).unwrap_or_default(), "at most 30d");
+            let error =
+                InvalidValue::new("duration", self.backdate.map(String::from).unwrap_or_default(), "at most 30d");
             values.push(("backdate".to_owned(), error));
         }
         let violations = judge_defaults(self, policy, now);

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use crate::domain::policy::Table;
 use crate::domain::policy::{Problem, Violation};
 use crate::domain::{Defaults, Method, Names, PolicySpec, Preset, Span, Terms, Values};
-use crate::domain::policy::Table;
 use crate::x509::{
     Attribute, BasicConstraints, ExtendedKeyUsage, KeyAlgorithm, KeyUsages, SanKind, SanSpec, SignatureAlgorithm,
 };

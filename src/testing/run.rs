@@ -90,12 +90,7 @@ fn pair(expected: &[Expected], violations: Vec<Violation>) -> Vec<Difference> {
     missing.chain(unexpected.map(|(violation, _)| Difference::Unexpected(violation))).collect()
 }
 
-fn claim(
-    wanting: usize,
-    sides: (&[Expected], &[Violation]),
-    owners: &mut [Option<usize>],
-    tried: &mut [bool],
-) -> bool {
+fn claim(wanting: usize, sides: (&[Expected], &[Violation]), owners: &mut [Option<usize>], tried: &mut [bool]) -> bool {
     for at in 0..owners.len() {
         if tried[at] || !sides.0[wanting].matches(&sides.1[at]) {
             continue;

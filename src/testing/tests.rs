@@ -41,7 +41,11 @@ fn what_is_as_expected_passes() {
         PolicyCase::permits("a host", request("www.example.com")),
         PolicyCase::refuses("anything at all", request("other.example"), []),
         PolicyCase::refuses("by field", request("other.example"), [Expected::field("sans[0]")]),
-        PolicyCase::refuses("by rule", request("admin.example.com"), [Expected::default().rule("policy.sans.dns_name.denied")]),
+        PolicyCase::refuses(
+            "by rule",
+            request("admin.example.com"),
+            [Expected::default().rule("policy.sans.dns_name.denied")],
+        ),
     ]);
     assert_eq!(
         report,
@@ -133,7 +137,8 @@ fn tables_from_toml_with_preset_issuer_and_csr() {
 
 #[test]
 fn misspelled_tables_are_refused_with_the_place() {
-    let refusal = read_toml::<PolicyTable>(&format!("[[case]]\nname = \"x\"\nexpect = \"allow\"\n{POLICY}")).unwrap_err();
+    let refusal =
+        read_toml::<PolicyTable>(&format!("[[case]]\nname = \"x\"\nexpect = \"allow\"\n{POLICY}")).unwrap_err();
     assert!(refusal.to_string().contains("line 3, column 10: case[0].expect"), "{refusal}");
     assert!(refusal.to_string().contains("expected `permit` or `refuse`"), "{refusal}");
 }

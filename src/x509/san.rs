@@ -170,10 +170,9 @@ impl San {
             Self::Ip(address) => GeneralName::from(*address),
             Self::Email(address) => GeneralName::Rfc822Name(Ia5String::new(address.as_str())?),
             Self::Uri(uri) => GeneralName::UniformResourceIdentifier(Ia5String::new(uri.as_str())?),
-            Self::Upn(name) => GeneralName::OtherName(OtherName {
-                type_id: UPN,
-                value: Any::encode_from(&Utf8StringRef::new(name)?)?,
-            }),
+            Self::Upn(name) => {
+                GeneralName::OtherName(OtherName { type_id: UPN, value: Any::encode_from(&Utf8StringRef::new(name)?)? })
+            }
         })
     }
 
@@ -201,8 +200,8 @@ fn address_from_octets(octets: &[u8]) -> Result<San, InvalidValue> {
 }
 
 fn upn_from_any(value: &Any) -> Result<San, InvalidValue> {
-    let text = Utf8StringRef::try_from(value)
-        .map_err(|error| InvalidValue::new("upn", error.to_string(), "a UTF8String"))?;
+    let text =
+        Utf8StringRef::try_from(value).map_err(|error| InvalidValue::new("upn", error.to_string(), "a UTF8String"))?;
     San::upn(text.as_str())
 }
 

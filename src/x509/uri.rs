@@ -30,7 +30,8 @@ impl FromStr for EmailAddress {
     type Err = InvalidValue;
 
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        let refuse = || InvalidValue::new("email", text, "`local@domain`, the local part a dot-atom of RFC 5322 without `*`");
+        let refuse =
+            || InvalidValue::new("email", text, "`local@domain`, the local part a dot-atom of RFC 5322 without `*`");
         let (local, domain) = text.rsplit_once('@').ok_or_else(refuse)?;
         let domain: DnsName = domain.parse().map_err(|_| refuse())?;
         if !is_dot_atom(local) || domain.is_wildcard() {
@@ -152,18 +153,32 @@ mod tests {
     #[test]
     fn e_mail_addresses() {
         assert_eq!("Jane.Doe@EXAMPLE.com".parse::<EmailAddress>().unwrap().as_str(), "Jane.Doe@example.com");
-        for text in ["", "a", "@b.c", "a@", "a@@b.c", ".a@b.c", "a..b@c.d", "ä@b.c", "a b@c.d", "a@*.b.c", "a@1.2.3.4", "*@b.c"] {
+        for text in
+            ["", "a", "@b.c", "a@", "a@@b.c", ".a@b.c", "a..b@c.d", "ä@b.c", "a b@c.d", "a@*.b.c", "a@1.2.3.4", "*@b.c"]
+        {
             assert!(text.parse::<EmailAddress>().is_err(), "{text:?}");
         }
     }
 
     #[test]
     fn uris() {
-        for text in ["spiffe://example.org/ns/a", "https://Example.org:8443/x?y#z", "urn:uuid:f81d4fae-7dec-11d0-a765"] {
+        for text in ["spiffe://example.org/ns/a", "https://Example.org:8443/x?y#z", "urn:uuid:f81d4fae-7dec-11d0-a765"]
+        {
             assert_eq!(text.parse::<Uri>().unwrap().as_str(), text);
         }
-        for text in ["", "/relative", "no scheme", "https://exämple.org", "x:", "spiffe://a/../b", "spiffe://a/%2E%2e/b",
-            "https://%61dmin.example/", "https://a.example./", "https:///x", "https://a..b/"] {
+        for text in [
+            "",
+            "/relative",
+            "no scheme",
+            "https://exämple.org",
+            "x:",
+            "spiffe://a/../b",
+            "spiffe://a/%2E%2e/b",
+            "https://%61dmin.example/",
+            "https://a.example./",
+            "https:///x",
+            "https://a..b/",
+        ] {
             assert!(text.parse::<Uri>().is_err(), "{text:?}");
         }
     }

@@ -110,7 +110,9 @@ impl Judge<'_> {
         for (at, rule) in rules.denied.iter().enumerate().filter(|(_, rule)| rule.pattern.overlaps(seen)) {
             is_denied = true;
             let path = format!("{}.denied[{at}] = {}", place.rule(), rule.text);
-            self.report(Violation::of(Problem::Denied, &place.field(), path).seen(seen.shown()).allowed(rules.permitted()));
+            self.report(
+                Violation::of(Problem::Denied, &place.field(), path).seen(seen.shown()).allowed(rules.permitted()),
+            );
         }
         if !is_denied && !rules.is_listed(seen) {
             let violation = Violation::of(Problem::NotAllowed, &place.field(), place.rule());
@@ -132,7 +134,9 @@ impl Judge<'_> {
             let fits = |san: &San| rule.pattern.covers(&Seen::san(san));
             if !self.content.sans.iter().any(fits) {
                 let path = format!("policy.sans.{kind}.required[{at}]");
-                self.report(Violation::of(Problem::Missing, "sans", path).allowed(vec![format!("{kind}:{}", rule.text)]));
+                self.report(
+                    Violation::of(Problem::Missing, "sans", path).allowed(vec![format!("{kind}:{}", rule.text)]),
+                );
             }
         }
     }
@@ -189,7 +193,8 @@ impl Judge<'_> {
 
     fn purpose(&mut self, problem: Problem, rule: &str, seen: &impl Display) {
         let rules = self.policy.spec().extended_key_usages.iter();
-        let listed = rules.flat_map(|rules| rules.required.iter().chain(&rules.allowed).map(move |usage| (rules, usage)));
+        let listed =
+            rules.flat_map(|rules| rules.required.iter().chain(&rules.allowed).map(move |usage| (rules, usage)));
         let permitted = listed.filter(|(rules, usage)| !is_denied(rules, usage)).map(|(_, usage)| usage.to_string());
         let permitted = permitted.collect();
         self.report(Violation::of(problem, "extended_key_usages", rule).seen(seen.to_string()).allowed(permitted));
@@ -199,7 +204,12 @@ impl Judge<'_> {
         let rules = &self.policy.spec().algorithms;
         let Content { key_algorithm, signature_algorithm, .. } = self.content;
         self.one_of("key_algorithm", "policy.algorithms.key", key_algorithm, rules.key.as_deref());
-        self.one_of("signature_algorithm", "policy.algorithms.signature", signature_algorithm, rules.signature.as_deref());
+        self.one_of(
+            "signature_algorithm",
+            "policy.algorithms.signature",
+            signature_algorithm,
+            rules.signature.as_deref(),
+        );
     }
 
     fn one_of<T: PartialEq + Display>(&mut self, field: &str, rule: &str, seen: &T, allowed: Option<&[T]>) {
@@ -238,10 +248,13 @@ impl Judge<'_> {
         let (field, rule) = ("basic_constraints", "policy.basic_constraints.ca");
         match rules.ca {
             CaRule::Denied if acts_as_ca => {
-                let seen = if seen.is_ca() { seen.to_string() } else { "key_cert_sign, which makes it a CA".to_owned() };
+                let seen =
+                    if seen.is_ca() { seen.to_string() } else { "key_cert_sign, which makes it a CA".to_owned() };
                 self.report(Violation::of(Problem::Denied, field, rule).seen(seen).allowed(vec!["no CA".into()]));
             }
-            CaRule::Required if !seen.is_ca() => self.report(Violation::of(Problem::Missing, field, rule).allowed(vec!["CA".into()])),
+            CaRule::Required if !seen.is_ca() => {
+                self.report(Violation::of(Problem::Missing, field, rule).allowed(vec!["CA".into()]))
+            }
             _ => self.path_length(seen),
         }
     }

@@ -21,7 +21,8 @@ pub use impact::{Impact, impact};
 pub use rules::Policy;
 pub use satisfiable::Contradiction;
 pub use spec::{
-    AlgorithmRules, BasicConstraintsRules, CaRule, PolicyError, PolicyFault, PolicySpec, SetRules, ValidityRules, ValueRules,
+    AlgorithmRules, BasicConstraintsRules, CaRule, PolicyError, PolicyFault, PolicySpec, SetRules, ValidityRules,
+    ValueRules,
 };
 pub use table::Table;
 pub use verdict::{Problem, Verdict, Violation};

@@ -70,7 +70,10 @@ fn required_but_denied_names(policy: &Policy, found: &mut Vec<Contradiction>) {
         let is_denied = |required: &Rule| denies(rules, required, || Some(Seen::text(&required.text)));
         if !rules.required.is_empty() && rules.required.iter().all(is_denied) {
             let texts = rules.required.iter().map(|rule| rule.text.as_str()).collect::<Vec<_>>().join(", ");
-            found.push(contradiction(format!("subject.{attribute}"), format!("every required value is denied: {texts}")));
+            found.push(contradiction(
+                format!("subject.{attribute}"),
+                format!("every required value is denied: {texts}"),
+            ));
         }
     }
     for (kind, rules) in policy.sans.iter().flatten() {
@@ -108,7 +111,8 @@ fn usages(policy: &Policy, found: &mut Vec<Contradiction>) {
             found.push(contradiction("extended_key_usages", format!("{usage} is required and denied")));
         }
         if rules.required.contains(&ExtendedKeyUsage::Any) && !rules.denied.is_empty() {
-            found.push(contradiction("extended_key_usages", "`any` is required, and it stands for what is denied, too"));
+            found
+                .push(contradiction("extended_key_usages", "`any` is required, and it stands for what is denied, too"));
         }
         if rules.required.len() > 1 && rules.required.contains(&ExtendedKeyUsage::TimeStamping) {
             found.push(contradiction("extended_key_usages", "time_stamping must stand alone, and more is required"));

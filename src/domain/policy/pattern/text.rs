@@ -71,7 +71,9 @@ impl<'a> SeenText<'a> {
         let loose = self.folded().trim_end_matches('.');
         match loose.contains('*') {
             true => globs_intersect(pattern.glob().as_bytes(), loose.as_bytes()),
-            false => pattern.covers(loose) || loose.parse::<DnsName>().is_ok_and(|name| pattern.overlaps(name.as_str())),
+            false => {
+                pattern.covers(loose) || loose.parse::<DnsName>().is_ok_and(|name| pattern.overlaps(name.as_str()))
+            }
         }
     }
 }

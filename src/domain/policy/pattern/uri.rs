@@ -9,10 +9,20 @@ const ACCEPTED: &str = "an absolute URI, or `scheme://host/path` with a host pat
 /// A whole URI, or scheme, host pattern and path pattern.
 #[derive(Clone, Debug)]
 pub(in crate::domain::policy) enum UriPattern {
-    Exact { uri: Uri, parts: UriParts },
-    Hierarchical { scheme: String, host: HostPattern, segments: Vec<String> },
+    Exact {
+        uri: Uri,
+        parts: UriParts,
+    },
+    Hierarchical {
+        scheme: String,
+        host: HostPattern,
+        segments: Vec<String>,
+    },
     /// Without a host: `urn:example:*`. An empty prefix takes in every URI of the scheme.
-    Prefix { scheme: String, path: String },
+    Prefix {
+        scheme: String,
+        path: String,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -131,13 +141,15 @@ fn path_overlaps(wanted: &[String], path: &str) -> bool {
     let (fixed, is_free) = without_rest(wanted);
     let mut seen = path.split('/').filter(|segment| !segment.is_empty());
     let mut wanted = fixed.iter().filter(|want| !want.is_empty());
-    wanted.all(|want| seen.next().is_some_and(|segment| want == segment || want == "*")) && (is_free || seen.next().is_none())
+    wanted.all(|want| seen.next().is_some_and(|segment| want == segment || want == "*"))
+        && (is_free || seen.next().is_none())
 }
 
 fn same_path(denied: &UriParts, seen: &UriParts) -> bool {
     if denied.host.is_none() {
         return denied.path.eq_ignore_ascii_case(&seen.path);
     }
-    let segments = |path: &'_ str| path.split('/').filter(|segment| !segment.is_empty()).map(str::to_owned).collect::<Vec<_>>();
+    let segments =
+        |path: &'_ str| path.split('/').filter(|segment| !segment.is_empty()).map(str::to_owned).collect::<Vec<_>>();
     segments(&denied.path) == segments(&seen.path)
 }

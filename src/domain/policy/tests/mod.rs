@@ -10,12 +10,12 @@ use time::macros::datetime;
 
 use super::{Policy, PolicySpec, Problem, Verdict};
 use crate::domain::{
-    Defaults, Draft, IssuerChoice, IssuerId, IssuerTerms, Method, Names, PolicyId, Profile, ProfileId, Source, Span, Terms,
-    complete,
+    Defaults, Draft, IssuerChoice, IssuerId, IssuerTerms, Method, Names, PolicyId, Profile, ProfileId, Source, Span,
+    Terms, complete,
 };
 use crate::x509::{
-    BasicConstraints, Content, Csr, ExtendedKeyUsage, KeyAlgorithm, KeyUsage, KeyUsages, San, SignatureAlgorithm, Subject,
-    Validity,
+    BasicConstraints, Content, Csr, ExtendedKeyUsage, KeyAlgorithm, KeyUsage, KeyUsages, San, SignatureAlgorithm,
+    Subject, Validity,
 };
 
 const NOW: OffsetDateTime = datetime!(2026-06-01 0:00 UTC);

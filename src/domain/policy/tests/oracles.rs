@@ -25,11 +25,7 @@ fn oracle_01_section_absent_empty_or_rules() {
         (r#""subject":{}"#, r#""subject":{"common_name":{"allowed":["*.example.com"]}}"#, "subject.common_name"),
         (r#""sans":{}"#, r#""sans":{"dns_name":{"allowed":["*.example.com"]}}"#, "sans[0]"),
         (r#""key_usages":{}"#, r#""key_usages":{"allowed":["digital_signature"]}"#, "key_usages"),
-        (
-            r#""extended_key_usages":{}"#,
-            r#""extended_key_usages":{"allowed":["server_auth"]}"#,
-            "extended_key_usages",
-        ),
+        (r#""extended_key_usages":{}"#, r#""extended_key_usages":{"allowed":["server_auth"]}"#, "extended_key_usages"),
     ];
     for (empty, rules, field) in table {
         assert!(judge("", |_| ()).permits());
@@ -87,7 +83,8 @@ fn oracle_02_denied_beats_allowed_and_required_needs_no_allowed() {
 #[test]
 fn oracle_02_what_is_unlisted_is_rejected_and_a_type_occurs_once() {
     let subject = r#""subject":{"common_name":{"allowed":["*"]}}"#;
-    let verdict = judge(subject, named(&[(Attribute::Organization, "x"), (Attribute::CommonName, "y")], &["a.example"]));
+    let verdict =
+        judge(subject, named(&[(Attribute::Organization, "x"), (Attribute::CommonName, "y")], &["a.example"]));
     assert_eq!(broken(&verdict), [("subject.organization", NotAllowed)]);
     assert_eq!(verdict.violations()[0].allowed, ["common_name"]);
     let sans = r#""sans":{"dns_name":{"allowed":["*"]}}"#;
@@ -157,7 +154,8 @@ fn every_denial_and_every_other_fault_is_reported_at_once() {
 
 #[test]
 fn the_gate_for_cas_is_shut_by_default_and_key_cert_sign_is_a_ca() {
-    let ca = |path_length| move |content: &mut Content| content.basic_constraints = BasicConstraints::Ca { path_length };
+    let ca =
+        |path_length| move |content: &mut Content| content.basic_constraints = BasicConstraints::Ca { path_length };
     let table = [
         ("", None, Some(Denied)),
         (r#""basic_constraints":{"ca":"allowed"}"#, None, None),

@@ -36,12 +36,14 @@ fn spec() -> impl Strategy<Value = PolicySpec> {
 fn contents() -> impl Strategy<Value = Content> {
     let name = || "(\\*\\.)?[a-c](\\.[a-c]){0,3}";
     let usages = prop::collection::vec(prop::sample::select(&KeyUsage::ALL[..4]), 0..3);
-    (name(), prop::collection::vec(name(), 0..3), usages, 1_u16..100).prop_map(|(common_name, sans, usages, days)| Content {
-        subject: Subject::from_parts([(Attribute::CommonName, common_name)]).unwrap(),
-        sans: sans.iter().map(|name| San::dns(name).unwrap()).collect(),
-        key_usages: usages.into_iter().collect(),
-        validity: Validity::new(NOW, NOW + Span::days(days).as_duration()).unwrap(),
-        ..content()
+    (name(), prop::collection::vec(name(), 0..3), usages, 1_u16..100).prop_map(|(common_name, sans, usages, days)| {
+        Content {
+            subject: Subject::from_parts([(Attribute::CommonName, common_name)]).unwrap(),
+            sans: sans.iter().map(|name| San::dns(name).unwrap()).collect(),
+            key_usages: usages.into_iter().collect(),
+            validity: Validity::new(NOW, NOW + Span::days(days).as_duration()).unwrap(),
+            ..content()
+        }
     })
 }
 

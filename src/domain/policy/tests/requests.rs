@@ -102,7 +102,11 @@ fn oracle_06_a_csr_brings_names_and_usages_and_nothing_beside_it_may() {
     let setting = (&profile(defaults), &policy, &issuer());
     let draft = complete((&source, &names, &ninety_days()), Method::Api, setting, NOW);
     assert_eq!(reported(&draft, &policy), expected(&[("names", Conflict)]));
-    assert_eq!(draft.content.key_usages, KeyUsages::from([KeyUsage::KeyAgreement]), "never taken from beside the request");
+    assert_eq!(
+        draft.content.key_usages,
+        KeyUsages::from([KeyUsage::KeyAgreement]),
+        "never taken from beside the request"
+    );
 }
 
 #[test]

@@ -102,9 +102,21 @@ fn contradictory_policies_are_refused_with_the_reason() {
 #[test]
 fn values_that_do_not_read_are_refused_with_path_and_what_is_accepted() {
     let table = [
-        (r#""sans":{"dns_name":{"allowed":["a","a*.b"]}}"#, "sans.dns_name.allowed[1]: pattern can not be `a*.b`", "`**.name`"),
-        (r#""sans":{"ip_address":{"denied":["10.0.0.1/8"]}}"#, "sans.ip_address.denied[0]: pattern", "without host bits"),
-        (r#""sans":{"dns_name":{"allowed":["a","a"]}}"#, "sans.dns_name.allowed[1]: value can not be `a`", "each value once"),
+        (
+            r#""sans":{"dns_name":{"allowed":["a","a*.b"]}}"#,
+            "sans.dns_name.allowed[1]: pattern can not be `a*.b`",
+            "`**.name`",
+        ),
+        (
+            r#""sans":{"ip_address":{"denied":["10.0.0.1/8"]}}"#,
+            "sans.ip_address.denied[0]: pattern",
+            "without host bits",
+        ),
+        (
+            r#""sans":{"dns_name":{"allowed":["a","a"]}}"#,
+            "sans.dns_name.allowed[1]: value can not be `a`",
+            "each value once",
+        ),
         (r#""subject":{"country":{"allowed":["Germany"]}}"#, "subject.country.allowed[0]: country", "ISO 3166"),
         (r#""key_usages":{"allowed":["crl_sign","crl_sign"]}"#, "key_usages.allowed[1]: value", "each value once"),
         (r#""algorithms":{"key":["Ed25519","Ed25519"]}"#, "algorithms.key[1]: value", "each value once"),
@@ -152,7 +164,8 @@ fn profiles_whose_defaults_break_their_policy_are_refused() {
         assert!(text.contains(expected), "{rest}: {text}");
     }
     check(r#""defaults":{}"#).unwrap();
-    check(r#""defaults":{"ttl":"30d","subject":{"organization":"Example"},"key_usages":["digital_signature"]}"#).unwrap();
+    check(r#""defaults":{"ttl":"30d","subject":{"organization":"Example"},"key_usages":["digital_signature"]}"#)
+        .unwrap();
 }
 
 #[test]
@@ -165,7 +178,8 @@ fn a_self_signed_profile_signs_with_its_own_key() {
 
 #[test]
 fn misspelled_members_of_basic_constraints_are_not_passed_over() {
-    let text = r#"{"name":"web","issuer":"self-signed","policy":"x","defaults":{"basic_constraints":{"ca":{"pathlen":0}}}}"#;
+    let text =
+        r#"{"name":"web","issuer":"self-signed","policy":"x","defaults":{"basic_constraints":{"ca":{"pathlen":0}}}}"#;
     let refusal = read_json::<ProfileSpec>(text).unwrap_err().to_string();
     assert!(refusal.contains("unknown field `pathlen`, expected `path_length`"), "{refusal}");
 }
