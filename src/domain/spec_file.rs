@@ -47,7 +47,7 @@ fn field(path: &serde_path_to_error::Path) -> String {
 /// ```
 /// use chancery::domain::{PolicySpec, read_json};
 /// let error = read_json::<PolicySpec>(r#"{ "name": "web", "validity": { "max": "3m" } }"#).unwrap_err();
-/// assert!(error.to_string().starts_with("line 1, column 43: validity.max: duration can not be `3m`"), "{error}");
+/// assert!(error.to_string().starts_with("line 1, column 44: validity.max: duration can not be `3m`"), "{error}");
 /// ```
 ///
 /// # Errors

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use time::OffsetDateTime;
 
 use super::pattern::Seen;
-use super::rules::{Rules, UsageSets};
+use super::rules::{Rules, UsageSets, shown};
 use super::spec::{CaRule, SetRules};
 use super::{Policy, Problem, Verdict, Violation};
 use crate::domain::Span;
@@ -101,7 +101,7 @@ impl Judge<'_> {
     }
 
     fn unlisted(&mut self, place: Place, rule: &str, seen: String, kinds: Vec<String>) {
-        self.report(Violation::of(Problem::NotAllowed, &place.field(), rule).seen(seen).allowed(kinds));
+        self.report(Violation::of(Problem::NotAllowed, place.field(), rule).seen(seen).allowed(kinds));
     }
 
     /// Every denial that hits is reported; only a name that none hits must also be listed.
@@ -111,11 +111,11 @@ impl Judge<'_> {
             is_denied = true;
             let path = format!("{}.denied[{at}] = {}", place.rule(), rule.text);
             self.report(
-                Violation::of(Problem::Denied, &place.field(), path).seen(seen.shown()).allowed(rules.permitted()),
+                Violation::of(Problem::Denied, place.field(), path).seen(seen.shown()).allowed(rules.permitted()),
             );
         }
         if !is_denied && !rules.is_listed(seen) {
-            let violation = Violation::of(Problem::NotAllowed, &place.field(), place.rule());
+            let violation = Violation::of(Problem::NotAllowed, place.field(), place.rule());
             self.report(violation.seen(seen.shown()).allowed(rules.permitted()));
         }
     }
@@ -124,8 +124,8 @@ impl Judge<'_> {
         let fits = |value| rules.required.iter().any(|rule| rule.pattern.covers(&Seen::text(value)));
         if !rules.required.is_empty() && !self.content.subject.values(attribute).any(fits) {
             let place = Place::Subject(attribute);
-            let wanted = rules.required.iter().map(|rule| rule.text.clone()).collect();
-            self.report(Violation::of(Problem::Missing, &place.field(), place.rule() + ".required").allowed(wanted));
+            let wanted = shown(rules.required.iter());
+            self.report(Violation::of(Problem::Missing, place.field(), place.rule() + ".required").allowed(wanted));
         }
     }
 

@@ -8,6 +8,9 @@ use super::satisfiable::{contradictions, idle};
 use super::spec::{PolicyError, PolicyFault, PolicySpec, SetRules, ValueRules};
 use crate::x509::{Attribute, InvalidValue, KeyUsage, KeyUsages, SanKind};
 
+/// Most patterns that one violation lists.
+const MAX_SHOWN: usize = 20;
+
 /// An issuance policy that was checked: every pattern reads, and something can satisfy it.
 #[derive(Clone, Debug)]
 pub struct Policy {
@@ -39,13 +42,23 @@ impl Rules {
 
     /// What would be allowed, as people wrote it.
     pub(super) fn permitted(&self) -> Vec<String> {
-        self.required.iter().chain(&self.allowed).map(|rule| rule.text.clone()).collect()
+        shown(self.required.iter().chain(&self.allowed))
     }
 
     pub(super) fn permits_none(&self) -> bool {
         let denies_all = self.denied.iter().any(|rule| matches!(rule.pattern, Pattern::Any));
         denies_all || self.allowed.is_empty() && self.required.is_empty()
     }
+}
+
+/// The texts of the first rules, so that a request with many bad names under a long policy does not get a huge answer.
+pub(super) fn shown<'a>(mut rules: impl Iterator<Item = &'a Rule>) -> Vec<String> {
+    let mut texts: Vec<String> = rules.by_ref().take(MAX_SHOWN).map(|rule| rule.text.clone()).collect();
+    let more = rules.count();
+    if more > 0 {
+        texts.push(format!("and {more} more"));
+    }
+    texts
 }
 
 /// Key usage rules as bit sets.

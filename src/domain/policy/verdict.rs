@@ -64,7 +64,7 @@ pub struct Violation {
     pub rule: String,
     /// The value seen; empty if the fault is that there is none.
     pub seen: String,
-    /// What would be allowed; empty if nothing would.
+    /// What would be allowed; empty if nothing would. Of a long list the first twenty, and how many more.
     pub allowed: Vec<String>,
 }
 

@@ -153,6 +153,14 @@ fn every_denial_and_every_other_fault_is_reported_at_once() {
 }
 
 #[test]
+fn long_lists_of_what_is_allowed_are_cut() {
+    let patterns: Vec<String> = (0..25).map(|at| format!("\"h{at}.example\"")).collect();
+    let verdict = judge(&format!(r#""sans":{{"dns_name":{{"allowed":[{}]}}}}"#, patterns.join(",")), |_| ());
+    let allowed = &verdict.violations()[0].allowed;
+    assert_eq!((allowed.len(), allowed[20].as_str()), (21, "and 5 more"));
+}
+
+#[test]
 fn the_gate_for_cas_is_shut_by_default_and_key_cert_sign_is_a_ca() {
     let ca =
         |path_length| move |content: &mut Content| content.basic_constraints = BasicConstraints::Ca { path_length };
