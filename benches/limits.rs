@@ -15,9 +15,7 @@ use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair, UnparsedPublicKey,
 };
 use chancery::domain::policy::{Policy, ValueRules};
-use chancery::domain::{
-    Actor, ApplicationId, ApplicationSpec, Enrollment, IssuerSpec, Methods, Preset, ProfileId,
-};
+use chancery::domain::{Actor, ApplicationId, ApplicationSpec, Enrollment, IssuerSpec, Methods, Preset, ProfileId};
 use chancery::engine::{Engine, Outcome, Session};
 use chancery::sealer::AeadSealer;
 use chancery::store::Store;
@@ -183,7 +181,8 @@ async fn managed(bench: &Bench) {
 
 fn judging() {
     let mut spec = Preset::TlsServer.policy("web".parse().unwrap());
-    spec.sans = Some([(SanKind::DnsName, ValueRules::allow(["*.example.com", "*.example.net", "**.int.example"]))].into());
+    spec.sans =
+        Some([(SanKind::DnsName, ValueRules::allow(["*.example.com", "*.example.net", "**.int.example"]))].into());
     let policy = Policy::try_from(spec).unwrap();
     let now = time::OffsetDateTime::now_utc();
     let content = Content {

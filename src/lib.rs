@@ -9,6 +9,8 @@ pub mod manual;
 pub mod sealer;
 pub mod signer;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod x509;
 
 mod crypto;

@@ -1,16 +1,21 @@
 //! Completing a request: what was asked, then the profile's defaults, then what the method gives.
 
+mod defaults;
+mod limits;
+
 use std::collections::BTreeMap;
 
 use time::OffsetDateTime;
 
 use super::enrollment::{Names, Source, Terms, Values};
-use super::policy::{Policy, Problem, Violation};
+use super::policy::{Policy, Problem, Verdict, Violation};
 use super::{Defaults, Method, Profile, Span};
 use crate::x509::{
     Attribute, BasicConstraints, Content, Csr, ExtendedKeyUsage, InvalidValue, KeyAlgorithm, KeyUsage, KeyUsages, San,
-    SignatureAlgorithm, Subject, UnknownExtension, Validity,
+    SignatureAlgorithm, Subject, UnknownExtension, lint_content,
 };
+
+pub(super) use self::defaults::judge_defaults;
 
 /// A completed request: the content to be judged, and what was wrong already.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +71,16 @@ struct Completion<'a> {
     violations: Vec<Violation>,
 }
 
+impl Draft {
+    /// The whole judgement, as of `now`: what was wrong with the request already, what `policy` says of the content, and
+    /// what no certificate may say.
+    pub fn judge(&self, policy: &Policy, now: OffsetDateTime) -> Verdict {
+        let standard = lint_content(&self.content).into_iter().map(Violation::from);
+        let judged = policy.judge(&self.content, now).into_violations();
+        Verdict::new(self.violations.iter().cloned().chain(judged).chain(standard).collect())
+    }
+}
+
 impl Completion<'_> {
     fn managed(mut self, names: &Names) -> Draft {
         let key_algorithm = self.managed_key_algorithm(names.key_algorithm);
@@ -90,8 +105,8 @@ impl Completion<'_> {
             [] => self.default_purposes(),
             purposes => purposes.to_vec(),
         };
-        let own = asked.basic_constraints.filter(|constraints| constraints.is_ca());
-        let constraints = self.terms.basic_constraints.or(own).or(self.defaults.basic_constraints);
+        // A request that says in so many words that it is for no CA leaves no hole for a default to fill.
+        let constraints = self.terms.basic_constraints.or(asked.basic_constraints).or(self.defaults.basic_constraints);
         let subject = self.csr_subject(csr.subject());
         let ignored = asked.unknown.clone();
         self.finish(Parts { subject, sans: asked.sans.clone(), key_algorithm, usages, purposes, constraints, ignored })
@@ -107,13 +122,9 @@ impl Completion<'_> {
 
     fn refuse_critical(&mut self, unknown: &[UnknownExtension]) {
         for extension in unknown.iter().filter(|extension| extension.critical) {
-            self.violations.push(Violation {
-                field: "csr.extensions".into(),
-                problem: Problem::NotAllowed,
-                rule: "standard: an unknown extension must not be critical (RFC 5280 4.2)".into(),
-                seen: extension.oid.clone(),
-                allowed: KNOWN_EXTENSIONS.map(str::to_owned).to_vec(),
-            });
+            let rule = "standard: an unknown extension must not be critical (RFC 5280 4.2)";
+            let violation = Violation::of(Problem::NotAllowed, "csr.extensions", rule).seen(extension.oid.as_str());
+            self.violations.push(violation.allowed(KNOWN_EXTENSIONS.map(str::to_owned).to_vec()));
         }
     }
 
@@ -192,8 +203,7 @@ impl Completion<'_> {
 
     fn finish(mut self, parts: Parts) -> Draft {
         let Parts { subject, sans, key_algorithm, usages, purposes, constraints, ignored } = parts;
-        let implied = usages.contains(KeyUsage::KeyCertSign).then_some(BasicConstraints::Ca { path_length: None });
-        let basic_constraints = constraints.filter(|c| c.is_ca()).or(implied).unwrap_or_default();
+        let basic_constraints = self.basic_constraints(constraints, usages);
         let content = Content {
             subject,
             sans,
@@ -208,6 +218,17 @@ impl Completion<'_> {
         Draft { content, violations: self.violations, ignored_extensions: ignored }
     }
 
+    /// keyCertSign makes it a CA; who says no to the one can not ask for the other.
+    fn basic_constraints(&mut self, stated: Option<BasicConstraints>, usages: KeyUsages) -> BasicConstraints {
+        let signs = usages.contains(KeyUsage::KeyCertSign);
+        if signs && self.terms.basic_constraints == Some(BasicConstraints::EndEntity) {
+            let seen = "no CA is asked for, and the key usage key_cert_sign, which makes it one";
+            self.report("basic_constraints", Problem::Conflict, "request", seen);
+        }
+        let implied = signs.then_some(BasicConstraints::Ca { path_length: None });
+        stated.filter(|constraints| constraints.is_ca()).or(implied).unwrap_or_default()
+    }
+
     /// Request, then profile, then the first that both issuer and policy can agree on.
     fn signature_algorithm(&mut self, subject_key: KeyAlgorithm) -> SignatureAlgorithm {
         let own = &self.issuer.signature_algorithms;
@@ -218,99 +239,15 @@ impl Completion<'_> {
         let chosen = supplied.or(agreed).or_else(|| listed.and_then(|listed| listed.first().copied()));
         let chosen = chosen.unwrap_or(possible[0]);
         if !possible.contains(&chosen) {
-            self.violations.push(Violation {
-                field: "signature_algorithm".into(),
-                problem: Problem::NotAllowed,
-                rule: "issuer.key: its key can not sign so".into(),
-                seen: chosen.to_string(),
-                allowed: possible.iter().map(ToString::to_string).collect(),
-            });
+            let rule = "issuer.key: its key can not sign so";
+            let violation = Violation::of(Problem::NotAllowed, "signature_algorithm", rule).seen(chosen.to_string());
+            self.violations.push(violation.allowed(possible.iter().map(ToString::to_string).collect()));
         }
         chosen
     }
 
-    fn validity(&mut self) -> Validity {
-        let Terms { ttl, not_before, not_after, .. } = *self.terms;
-        if ttl.is_some() && (not_before.is_some() || not_after.is_some()) {
-            let seen = "ttl and not_before or not_after exclude each other";
-            self.report("ttl", Problem::Conflict, "request", seen);
-        }
-        let start = not_before.unwrap_or_else(|| self.now - self.backdate.unwrap_or(NO_TIME).as_duration());
-        let end = not_after.unwrap_or_else(|| {
-            let span = ttl.unwrap_or_else(|| self.ttl_from_defaults()).as_duration();
-            start.checked_add(span).unwrap_or(start)
-        });
-        Validity::new(start, end).unwrap_or_else(|error| {
-            self.violations.push(invalid("validity".into(), &error));
-            // One that breaks no rule, so that what can not be read is not reported as too long, too.
-            Validity::clamped(self.now, stand_in_span(self.policy).as_duration())
-        })
-    }
-
-    fn ttl_from_defaults(&mut self) -> Span {
-        let max = self.policy.spec().validity.max;
-        let default = self.defaults.ttl;
-        if let Some((ttl, max)) = default.zip(max).filter(|(ttl, max)| ttl > max) {
-            // Not clamped: the policy changed under the profile, and a person must decide.
-            self.violations.push(Violation {
-                field: "ttl".into(),
-                problem: Problem::OutOfRange,
-                rule: "profile.defaults.ttl: it is longer than policy.validity.max (configuration drift)".into(),
-                seen: ttl.to_string(),
-                allowed: vec![format!("at most {max}")],
-            });
-            return max;
-        }
-        default.or_else(|| self.method.default_ttl()).unwrap_or_else(|| {
-            let allowed =
-                vec![max.map_or_else(|| "a ttl or not_after".into(), |max| format!("a ttl of at most {max}"))];
-            self.violations.push(missing("ttl", "request: a time to live is needed", allowed));
-            stand_in_span(self.policy)
-        })
-    }
-
-    fn respect_issuer(&mut self, content: &Content) {
-        let not_after = content.validity.not_after();
-        if let Some(limit) = self.issuer.not_after.filter(|limit| not_after > *limit) {
-            self.violations.push(Violation {
-                field: "not_after".into(),
-                problem: Problem::OutOfRange,
-                rule: "issuer.not_after: a certificate must not outlive its issuer".into(),
-                seen: not_after.to_string(),
-                allowed: vec![format!("at most {limit}")],
-            });
-        }
-        if not_after <= self.now {
-            let seen = not_after.to_string();
-            let rule = "request: a certificate must not be expired when it is issued".to_owned();
-            let allowed = vec![format!("later than {}", self.now)];
-            let field = "not_after".to_owned();
-            self.violations.push(Violation { field, problem: Problem::OutOfRange, rule, seen, allowed });
-        }
-        self.respect_path_length(content.basic_constraints);
-    }
-
-    fn respect_path_length(&mut self, seen: BasicConstraints) {
-        let (BasicConstraints::Ca { path_length }, Some(limit)) = (seen, self.issuer.path_length) else { return };
-        let fits = limit > 0 && path_length.is_some_and(|length| length < limit);
-        if !fits {
-            let allowed = match limit {
-                0 => Vec::new(),
-                limit => vec![format!("a CA with a path length of at most {}", limit - 1)],
-            };
-            self.violations.push(Violation {
-                field: "basic_constraints".into(),
-                problem: Problem::OutOfRange,
-                rule: format!("issuer.path_length: {limit}"),
-                seen: seen.to_string(),
-                allowed,
-            });
-        }
-    }
-
     fn report(&mut self, field: &str, problem: Problem, rule: &str, seen: &str) {
-        let (field, rule, seen) = (field.to_owned(), rule.to_owned(), seen.to_owned());
-        self.violations.push(Violation { field, problem, rule, seen, allowed: Vec::new() });
+        self.violations.push(Violation::of(problem, field, rule).seen(seen));
     }
 }
 
@@ -324,44 +261,13 @@ struct Parts {
     ignored: Vec<UnknownExtension>,
 }
 
-const NO_TIME: Span = Span::days(0);
 const KNOWN_EXTENSIONS: [&str; 4] = ["subjectAltName", "keyUsage", "extKeyUsage", "basicConstraints"];
 
-fn stand_in_span(policy: &Policy) -> Span {
-    let rules = &policy.spec().validity;
-    rules.max.or(rules.min).filter(|span| span.as_seconds() > 0).unwrap_or(Span::days(1))
-}
-
 fn invalid(field: String, error: &InvalidValue) -> Violation {
-    Violation {
-        field,
-        problem: Problem::Invalid,
-        rule: format!("standard: {}", error.what),
-        seen: error.seen.clone(),
-        allowed: vec![error.accepted.to_string()],
-    }
+    let rule = format!("standard: {}", error.what);
+    Violation::of(Problem::Invalid, field, rule).seen(error.seen.as_str()).allowed(vec![error.accepted.to_string()])
 }
 
 fn missing(field: &str, rule: &str, allowed: Vec<String>) -> Violation {
-    Violation { field: field.into(), problem: Problem::Missing, rule: rule.into(), seen: String::new(), allowed }
-}
-
-/// Which defaults the policy refuses: a request that leaves everything open is completed and judged, and what is merely
-/// missing is passed over, for requests will bring it.
-pub(super) fn judge_defaults(
-    defaults: &Defaults,
-    backdate: Option<Span>,
-    policy: &Policy,
-    now: OffsetDateTime,
-) -> Vec<Violation> {
-    let issuer =
-        IssuerTerms { signature_algorithms: SignatureAlgorithm::ALL.to_vec(), not_after: None, path_length: None };
-    let terms = Terms::default();
-    let method = Method::Api;
-    let (issuer, terms) = (&issuer, &terms);
-    let completion = Completion { terms, defaults, backdate, policy, issuer, method, now, violations: Vec::new() };
-    let draft = completion.managed(&Names::default());
-    let judged = policy.judge(&draft.content, now).into_violations();
-    let all = draft.violations.into_iter().chain(judged);
-    all.filter(|violation| violation.problem != Problem::Missing).collect()
+    Violation::of(Problem::Missing, field, rule).allowed(allowed)
 }

@@ -19,6 +19,7 @@ mod profile;
 mod request;
 mod role;
 mod span;
+mod spec_file;
 
 pub use application::{Application, ApplicationSpec, Attachment, AttachmentSpec, KeyRereading, Member};
 pub use certificate::{CertificateRecord, CertificateState, CertificateStatus, KeyCustody, Octets, Origin};
@@ -38,3 +39,6 @@ pub use profile::{Defaults, IssuerChoice, Profile, ProfileError, ProfileSpec};
 pub use request::{CertificateRequest, Intent, RequestState};
 pub use role::{Action, Actor, Principal, PrincipalKind, Role, Standing};
 pub use span::Span;
+#[cfg(feature = "toml")]
+pub use spec_file::read_toml;
+pub use spec_file::{MAX_SPEC_BYTES, SpecError, read_json};

@@ -160,7 +160,7 @@ impl ProfileSpec {
                 InvalidValue::new("duration", self.backdate.map(String::from).unwrap_or_default(), "at most 30d");
             values.push(("backdate".to_owned(), error));
         }
-        let violations = judge_defaults(&self.defaults, self.backdate, policy, now);
+        let violations = judge_defaults(self, policy, now);
         if values.is_empty() && violations.is_empty() { Ok(()) } else { Err(ProfileError { values, violations }) }
     }
 }

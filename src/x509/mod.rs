@@ -43,5 +43,6 @@ pub use public_key::PublicKey;
 pub use san::{San, SanKind, SanSpec};
 pub use serial::Serial;
 pub use uri::{EmailAddress, Uri};
+pub(crate) use uri::{UriParts, normal_path};
 pub use usage::{BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, Oid};
 pub use validity::Validity;

@@ -122,14 +122,13 @@ impl San {
         text.parse().map(Self::Uri)
     }
 
-    /// A user principal name.
+    /// A user principal name. The realm is a DNS name and becomes canonical, so that a rule on it sees one spelling.
     pub fn upn(text: &str) -> Result<Self, InvalidValue> {
-        let parts = text.split_once('@').filter(|(user, realm)| !user.is_empty() && !realm.is_empty());
-        let plain = text.len() <= 1024 && !text.chars().any(|c| c.is_control() || c.is_whitespace());
-        match parts {
-            Some((_, realm)) if plain && !realm.contains('@') => Ok(Self::Upn(text.to_owned())),
-            _ => Err(InvalidValue::new("upn", text, "`user@realm` without spaces")),
-        }
+        let is_plain = text.len() <= 1024 && !text.chars().any(|c| c.is_control() || c.is_whitespace() || c == '*');
+        let parts = text.split_once('@').filter(|(user, _)| is_plain && !user.is_empty());
+        let name = parts.and_then(|(user, realm)| Some(format!("{user}@{}", realm.parse::<DnsName>().ok()?)));
+        let accepted = "`user@realm` without spaces and `*`, the realm a DNS name";
+        name.map(Self::Upn).ok_or_else(|| InvalidValue::new("upn", text, accepted))
     }
 
     /// A name of `kind` from its text.

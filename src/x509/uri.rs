@@ -30,7 +30,8 @@ impl FromStr for EmailAddress {
     type Err = InvalidValue;
 
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        let refuse = || InvalidValue::new("email", text, "`local@domain`, the local part a dot-atom of RFC 5322");
+        let refuse =
+            || InvalidValue::new("email", text, "`local@domain`, the local part a dot-atom of RFC 5322 without `*`");
         let (local, domain) = text.rsplit_once('@').ok_or_else(refuse)?;
         let domain: DnsName = domain.parse().map_err(|_| refuse())?;
         if !is_dot_atom(local) || domain.is_wildcard() {
@@ -41,7 +42,8 @@ impl FromStr for EmailAddress {
 }
 
 fn is_dot_atom(local: &str) -> bool {
-    let is_atext = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&b);
+    // RFC 5322 has `*`, too; in a certificate somebody could take it for a wildcard.
+    let is_atext = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'+-/=?^_`{|}~".contains(&b);
     (1..=64).contains(&local.len()) && local.split('.').all(|atom| !atom.is_empty() && atom.bytes().all(is_atext))
 }
 
@@ -61,7 +63,7 @@ impl Uri {
         &self.0
     }
 
-    /// Scheme, host and path, as rules compare them: scheme and host in lower case.
+    /// Scheme, host and path, as rules compare them: scheme and host in lower case, the path in normal form.
     pub(crate) fn parts(&self) -> UriParts {
         // Parsed once already when the value was made; an empty answer matches no rule.
         let Ok(uri) = fluent_uri::Uri::parse(self.0.as_str()) else { return UriParts::default() };
@@ -70,14 +72,14 @@ impl Uri {
             scheme: uri.scheme().as_str().to_ascii_lowercase(),
             host: authority.map(|a| a.host().to_ascii_lowercase()),
             has_user_or_port: authority.is_some_and(|a| a.has_userinfo() || a.has_port()),
-            path: uri.path().as_str().to_owned(),
+            path: normal_path(uri.path().as_str()),
             has_query_or_fragment: uri.has_query() || uri.has_fragment(),
         }
     }
 }
 
 /// What rules look at in a URI.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct UriParts {
     pub(crate) scheme: String,
     pub(crate) host: Option<String>,
@@ -90,21 +92,46 @@ impl FromStr for Uri {
     type Err = InvalidValue;
 
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        let refuse = || {
-            InvalidValue::new(
-                "uri",
-                text,
-                "an absolute URI (RFC 3986) of at most 2048 characters, without `.` segments",
-            )
-        };
+        let accepted = "an absolute URI (RFC 3986) of at most 2048 characters, its host (if any) plainly spelled, without `.` \
+                        segments in the path";
+        let refuse = || InvalidValue::new("uri", text, accepted);
+        if text.len() > 2048 {
+            return Err(refuse());
+        }
         let uri = fluent_uri::Uri::parse(text).map_err(|_| refuse())?;
-        let climbs = uri.path().as_str().split('/').any(|segment| is_dot_segment(segment));
-        let says_nothing = uri.authority().is_none_or(|a| a.host().is_empty()) && uri.path().as_str().is_empty();
-        if text.len() > 2048 || climbs || says_nothing {
+        let climbs = uri.path().as_str().split('/').any(is_dot_segment);
+        let says_something = match uri.authority() {
+            Some(authority) => is_plain_host(authority.host()),
+            None => !uri.path().as_str().is_empty(),
+        };
+        if climbs || !says_something {
             return Err(refuse());
         }
         Ok(Self(text.to_owned()))
     }
+}
+
+/// A host that is there and has one spelling (RFC 5280 section 4.2.1.6): no percent-encoding, no empty label, no dot at the
+/// end. Underscores are for SPIFFE trust domains.
+fn is_plain_host(host: &str) -> bool {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
+    host.starts_with('[') || host.split('.').all(|label| !label.is_empty() && label.bytes().all(is_plain))
+}
+
+/// A path with percent-encodings decoded where they are not needed and in capitals elsewhere (RFC 3986 section 6.2.2).
+pub(crate) fn normal_path(path: &str) -> String {
+    let mut pieces = path.split('%');
+    let mut normal = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let code = piece.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match code {
+            Some(byte) if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => normal.push(char::from(byte)),
+            Some(byte) => normal.push_str(&format!("%{byte:02X}")),
+            None => normal.push('%'),
+        }
+        normal.push_str(if code.is_some() { &piece[2..] } else { piece });
+    }
+    normal
 }
 
 /// `.` and `..`, also percent-encoded: a rule on a path prefix would not see where they lead.
@@ -126,7 +153,8 @@ mod tests {
     #[test]
     fn e_mail_addresses() {
         assert_eq!("Jane.Doe@EXAMPLE.com".parse::<EmailAddress>().unwrap().as_str(), "Jane.Doe@example.com");
-        for text in ["", "a", "@b.c", "a@", "a@@b.c", ".a@b.c", "a..b@c.d", "ä@b.c", "a b@c.d", "a@*.b.c", "a@1.2.3.4"]
+        for text in
+            ["", "a", "@b.c", "a@", "a@@b.c", ".a@b.c", "a..b@c.d", "ä@b.c", "a b@c.d", "a@*.b.c", "a@1.2.3.4", "*@b.c"]
         {
             assert!(text.parse::<EmailAddress>().is_err(), "{text:?}");
         }
@@ -138,9 +166,19 @@ mod tests {
         {
             assert_eq!(text.parse::<Uri>().unwrap().as_str(), text);
         }
-        for text in
-            ["", "/relative", "no scheme", "https://exämple.org", "x:", "spiffe://a/../b", "spiffe://a/%2E%2e/b"]
-        {
+        for text in [
+            "",
+            "/relative",
+            "no scheme",
+            "https://exämple.org",
+            "x:",
+            "spiffe://a/../b",
+            "spiffe://a/%2E%2e/b",
+            "https://%61dmin.example/",
+            "https://a.example./",
+            "https:///x",
+            "https://a..b/",
+        ] {
             assert!(text.parse::<Uri>().is_err(), "{text:?}");
         }
     }
@@ -150,5 +188,6 @@ mod tests {
         let parts = "HTTPS://Example.ORG/Path".parse::<Uri>().unwrap().parts();
         assert_eq!((parts.scheme.as_str(), parts.host.as_deref()), ("https", Some("example.org")));
         assert_eq!(parts.path, "/Path");
+        assert_eq!(normal_path("/%61%2fb%c3%A9%zz%"), "/a%2Fb%C3%A9%zz%");
     }
 }

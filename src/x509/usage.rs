@@ -292,7 +292,7 @@ impl fmt::Display for Oid {
 
 /// What the certificate says about being a CA (RFC 5280 section 4.2.1.9).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum BasicConstraints {
     /// No CA.
     #[default]

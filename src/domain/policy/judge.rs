@@ -4,18 +4,18 @@ use std::fmt::Display;
 
 use time::OffsetDateTime;
 
-use super::pattern::Pattern;
-use super::rules::Patterns;
-use super::spec::{CaRule, SetRules, ValueRules};
+use super::pattern::Seen;
+use super::rules::{Rules, UsageSets, shown};
+use super::spec::{CaRule, SetRules};
 use super::{Policy, Problem, Verdict, Violation};
 use crate::domain::Span;
-use crate::x509::{BasicConstraints, Content, KeyUsages};
+use crate::x509::{Attribute, BasicConstraints, Content, ExtendedKeyUsage, KeyUsage, KeyUsages, San, SanKind};
 
 impl Policy {
     /// Judges what a certificate would say, at the instant `now`.
     ///
-    /// A pure function: the same policy, content and instant give the same verdict. Nothing is allocated for a content
-    /// that passes.
+    /// A pure function: the same policy, content and instant give the same verdict. Violations are made only of what
+    /// breaks a rule: a content that passes costs few allocations or none.
     pub fn judge(&self, content: &Content, now: OffsetDateTime) -> Verdict {
         let mut judge = Judge { policy: self, content, violations: Vec::new() };
         judge.subject();
@@ -35,30 +35,36 @@ struct Judge<'a> {
     violations: Vec<Violation>,
 }
 
-/// The rules of one attribute or kind, with their texts.
-struct Section<'a> {
-    rule: String,
-    patterns: &'a Patterns,
-    texts: &'a ValueRules,
+/// Where a name stands in the content.
+#[derive(Clone, Copy)]
+enum Place {
+    Subject(Attribute),
+    San(usize, SanKind),
 }
 
-impl Section<'_> {
-    fn permitted(&self) -> Vec<String> {
-        self.texts.required.iter().chain(&self.texts.allowed).cloned().collect()
+impl Place {
+    fn field(self) -> String {
+        match self {
+            Self::Subject(attribute) => format!("subject.{attribute}"),
+            Self::San(at, _) => format!("sans[{at}]"),
+        }
     }
 
-    fn denied_by(&self, overlaps: impl Fn(&Pattern) -> bool) -> Option<String> {
-        let at = self.patterns.denied.iter().position(overlaps)?;
-        Some(format!("{}.denied[{at}] = {}", self.rule, self.texts.denied[at]))
+    fn rule(self) -> String {
+        match self {
+            Self::Subject(attribute) => format!("policy.subject.{attribute}"),
+            Self::San(_, kind) => format!("policy.sans.{kind}"),
+        }
     }
 }
 
-fn is_denied(patterns: &Patterns, overlaps: impl Fn(&Pattern) -> bool) -> bool {
-    patterns.denied.iter().any(overlaps)
-}
-
-fn is_listed(patterns: &Patterns, covers: impl Fn(&Pattern) -> bool) -> bool {
-    patterns.allowed.iter().chain(&patterns.required).any(covers)
+impl Seen<'_> {
+    fn shown(&self) -> String {
+        match self {
+            Self::San(san, _) => san.to_string(),
+            Self::Text(value) => value.as_str().to_owned(),
+        }
+    }
 }
 
 impl Judge<'_> {
@@ -67,61 +73,70 @@ impl Judge<'_> {
     }
 
     fn subject(&mut self) {
-        let policy = self.policy;
-        let (Some(section), Some(texts)) = (&policy.subject, &policy.spec().subject) else { return };
+        let Some(section) = &self.policy.subject else { return };
         for (attribute, value) in self.content.subject.iter() {
-            let Some((patterns, rules)) = section.get(&attribute).zip(texts.get(&attribute)) else {
-                let listed = section.keys().map(ToString::to_string).collect();
-                self.report(not_allowed(format!("subject.{attribute}"), "policy.subject", value, listed));
-                continue;
-            };
-            let fine = !is_denied(patterns, |pattern| pattern.overlaps_text(value))
-                && is_listed(patterns, |pattern| pattern.covers_text(value));
-            if !fine {
-                let section = Section { rule: format!("policy.subject.{attribute}"), patterns, texts: rules };
-                let denied_by = section.denied_by(|pattern| pattern.overlaps_text(value));
-                self.report(refused(format!("subject.{attribute}"), value.to_owned(), &section, denied_by));
+            let place = Place::Subject(attribute);
+            match section.get(&attribute) {
+                Some(rules) => self.name(rules, &Seen::text(value), place),
+                None => self.unlisted(place, "policy.subject", value.to_owned(), section.keys().map(to_text).collect()),
             }
         }
-        for (attribute, patterns) in section {
-            let mut values = self.content.subject.values(*attribute);
-            let satisfied = values.any(|value| patterns.required.iter().any(|pattern| pattern.covers_text(value)));
-            if !patterns.required.is_empty() && !satisfied {
-                let allowed = texts.get(attribute).map(|rules| rules.required.clone()).unwrap_or_default();
-                self.report(missing(
-                    format!("subject.{attribute}"),
-                    format!("policy.subject.{attribute}.required"),
-                    allowed,
-                ));
-            }
+        for (attribute, rules) in section {
+            self.required_attribute(*attribute, rules);
         }
     }
 
     fn sans(&mut self) {
-        let policy = self.policy;
-        let (Some(section), Some(texts)) = (&policy.sans, &policy.spec().sans) else { return };
+        let Some(section) = &self.policy.sans else { return };
         for (at, san) in self.content.sans.iter().enumerate() {
-            let kind = san.kind();
-            let Some((patterns, rules)) = section.get(&kind).zip(texts.get(&kind)) else {
-                let listed = section.keys().map(ToString::to_string).collect();
-                self.report(not_allowed(format!("sans[{at}]"), "policy.sans", &san.to_string(), listed));
-                continue;
-            };
-            let fine = !is_denied(patterns, |pattern| pattern.overlaps_san(san))
-                && is_listed(patterns, |pattern| pattern.covers_san(san));
-            if !fine {
-                let section = Section { rule: format!("policy.sans.{kind}"), patterns, texts: rules };
-                let denied_by = section.denied_by(|pattern| pattern.overlaps_san(san));
-                self.report(refused(format!("sans[{at}]"), san.to_string(), &section, denied_by));
+            let place = Place::San(at, san.kind());
+            match section.get(&san.kind()) {
+                Some(rules) => self.name(rules, &Seen::san(san), place),
+                None => self.unlisted(place, "policy.sans", san.to_string(), section.keys().map(to_text).collect()),
             }
         }
-        for (kind, patterns) in section {
-            for (at, pattern) in patterns.required.iter().enumerate() {
-                if !self.content.sans.iter().any(|san| pattern.covers_san(san)) {
-                    let wanted = texts.get(kind).map(|rules| rules.required[at].clone()).unwrap_or_default();
-                    let rule = format!("policy.sans.{kind}.required[{at}]");
-                    self.report(missing("sans".into(), rule, vec![format!("{kind}:{wanted}")]));
-                }
+        for (kind, rules) in section {
+            self.required_sans(*kind, rules);
+        }
+    }
+
+    fn unlisted(&mut self, place: Place, rule: &str, seen: String, kinds: Vec<String>) {
+        self.report(Violation::of(Problem::NotAllowed, place.field(), rule).seen(seen).allowed(kinds));
+    }
+
+    /// Every denial that hits is reported; only a name that none hits must also be listed.
+    fn name(&mut self, rules: &Rules, seen: &Seen<'_>, place: Place) {
+        let mut is_denied = false;
+        for (at, rule) in rules.denied.iter().enumerate().filter(|(_, rule)| rule.pattern.overlaps(seen)) {
+            is_denied = true;
+            let path = format!("{}.denied[{at}] = {}", place.rule(), rule.text);
+            self.report(
+                Violation::of(Problem::Denied, place.field(), path).seen(seen.shown()).allowed(rules.permitted()),
+            );
+        }
+        if !is_denied && !rules.is_listed(seen) {
+            let violation = Violation::of(Problem::NotAllowed, place.field(), place.rule());
+            self.report(violation.seen(seen.shown()).allowed(rules.permitted()));
+        }
+    }
+
+    fn required_attribute(&mut self, attribute: Attribute, rules: &Rules) {
+        let fits = |value| rules.required.iter().any(|rule| rule.pattern.covers(&Seen::text(value)));
+        if !rules.required.is_empty() && !self.content.subject.values(attribute).any(fits) {
+            let place = Place::Subject(attribute);
+            let wanted = shown(rules.required.iter());
+            self.report(Violation::of(Problem::Missing, place.field(), place.rule() + ".required").allowed(wanted));
+        }
+    }
+
+    fn required_sans(&mut self, kind: SanKind, rules: &Rules) {
+        for (at, rule) in rules.required.iter().enumerate() {
+            let fits = |san: &San| rule.pattern.covers(&Seen::san(san));
+            if !self.content.sans.iter().any(fits) {
+                let path = format!("policy.sans.{kind}.required[{at}]");
+                self.report(
+                    Violation::of(Problem::Missing, "sans", path).allowed(vec![format!("{kind}:{}", rule.text)]),
+                );
             }
         }
     }
@@ -129,37 +144,60 @@ impl Judge<'_> {
     fn key_usages(&mut self) {
         let Some(rules) = self.policy.key_usages else { return };
         let seen = self.content.key_usages;
-        let permitted = rules.allowed.union(rules.required).difference(rules.denied);
-        let names = |set: KeyUsages| set.iter().map(|usage| usage.to_string()).collect::<Vec<_>>();
-        let field = || "key_usages".to_owned();
+        let permitted = rules.permitted();
+        let report = |judge: &mut Self, problem, rule: &str, seen: &dyn Display| {
+            judge.report(Violation::of(problem, "key_usages", rule).seen(seen.to_string()).allowed(names(permitted)));
+        };
         for usage in seen.intersection(rules.denied).iter() {
-            self.report(denied(field(), "policy.key_usages.denied".into(), usage.to_string(), names(permitted)));
+            report(self, Problem::Denied, "policy.key_usages.denied", &usage);
         }
         for usage in seen.difference(rules.denied).difference(permitted).iter() {
-            self.report(not_allowed(field(), "policy.key_usages", &usage.to_string(), names(permitted)));
+            report(self, Problem::NotAllowed, "policy.key_usages", &usage);
+        }
+        if self.absence_is_denied(rules) {
+            report(self, Problem::Denied, "policy.key_usages.denied", &"none, which stands for every usage");
         }
         for usage in rules.required.difference(seen).iter() {
-            self.report(missing(field(), "policy.key_usages.required".into(), vec![usage.to_string()]));
+            let rule = "policy.key_usages.required";
+            self.report(Violation::of(Problem::Missing, "key_usages", rule).allowed(vec![usage.to_string()]));
         }
+    }
+
+    /// Without the extension a key may serve for anything (RFC 5280 section 4.2.1.3), but for signing certificates, which
+    /// takes a CA.
+    fn absence_is_denied(&self, rules: UsageSets) -> bool {
+        let is_ca = self.content.basic_constraints.is_ca();
+        let harmless = if is_ca { KeyUsages::default() } else { KeyUsages::from([KeyUsage::KeyCertSign]) };
+        self.content.key_usages.is_empty() && !rules.denied.difference(harmless).is_empty()
     }
 
     fn extended_key_usages(&mut self) {
         let Some(rules) = &self.policy.spec().extended_key_usages else { return };
-        let SetRules { allowed, required, denied: refused } = rules;
         let seen = &self.content.extended_key_usages;
-        let permitted = || required.iter().chain(allowed).filter(|u| !refused.contains(u)).map(to_text).collect();
-        let field = || "extended_key_usages".to_owned();
         for usage in seen {
-            if refused.contains(usage) {
-                let rule = "policy.extended_key_usages.denied".to_owned();
-                self.report(denied(field(), rule, usage.to_string(), permitted()));
-            } else if !allowed.contains(usage) && !required.contains(usage) {
-                self.report(not_allowed(field(), "policy.extended_key_usages", &usage.to_string(), permitted()));
+            if is_denied(rules, usage) {
+                self.purpose(Problem::Denied, "policy.extended_key_usages.denied", usage);
+            } else if !rules.allowed.contains(usage) && !rules.required.contains(usage) {
+                self.purpose(Problem::NotAllowed, "policy.extended_key_usages", usage);
             }
         }
-        for usage in required.iter().filter(|usage| !seen.contains(usage)) {
-            self.report(missing(field(), "policy.extended_key_usages.required".into(), vec![usage.to_string()]));
+        if seen.is_empty() && !rules.denied.is_empty() {
+            let all = "none, which stands for every purpose";
+            self.purpose(Problem::Denied, "policy.extended_key_usages.denied", &all);
         }
+        for usage in rules.required.iter().filter(|usage| !seen.contains(usage)) {
+            let rule = "policy.extended_key_usages.required";
+            self.report(Violation::of(Problem::Missing, "extended_key_usages", rule).allowed(vec![usage.to_string()]));
+        }
+    }
+
+    fn purpose(&mut self, problem: Problem, rule: &str, seen: &impl Display) {
+        let rules = self.policy.spec().extended_key_usages.iter();
+        let listed =
+            rules.flat_map(|rules| rules.required.iter().chain(&rules.allowed).map(move |usage| (rules, usage)));
+        let permitted = listed.filter(|(rules, usage)| !is_denied(rules, usage)).map(|(_, usage)| usage.to_string());
+        let permitted = permitted.collect();
+        self.report(Violation::of(problem, "extended_key_usages", rule).seen(seen.to_string()).allowed(permitted));
     }
 
     fn algorithms(&mut self) {
@@ -177,7 +215,7 @@ impl Judge<'_> {
     fn one_of<T: PartialEq + Display>(&mut self, field: &str, rule: &str, seen: &T, allowed: Option<&[T]>) {
         if let Some(allowed) = allowed.filter(|allowed| !allowed.contains(seen)) {
             let allowed = allowed.iter().map(to_text).collect();
-            self.report(not_allowed(field.into(), rule, &seen.to_string(), allowed));
+            self.report(Violation::of(Problem::NotAllowed, field, rule).seen(seen.to_string()).allowed(allowed));
         }
     }
 
@@ -199,31 +237,34 @@ impl Judge<'_> {
     }
 
     fn out_of_range(&mut self, field: &str, rule: &str, seen: String, allowed: String) {
-        let (field, rule) = (field.to_owned(), rule.to_owned());
-        self.report(Violation { field, problem: Problem::OutOfRange, rule, seen, allowed: vec![allowed] });
+        self.report(Violation::of(Problem::OutOfRange, field, rule).seen(seen).allowed(vec![allowed]));
     }
 
     fn basic_constraints(&mut self) {
         let rules = &self.policy.spec().basic_constraints;
         let seen = self.content.basic_constraints;
-        let field = || "basic_constraints".to_owned();
-        match (rules.ca, seen) {
-            (CaRule::Denied, BasicConstraints::Ca { .. }) => {
-                let rule = "policy.basic_constraints.ca".to_owned();
-                self.report(denied(field(), rule, seen.to_string(), vec!["no CA".into()]));
+        // What may sign certificates is a CA, whatever else it says of itself.
+        let acts_as_ca = seen.is_ca() || self.content.key_usages.contains(KeyUsage::KeyCertSign);
+        let (field, rule) = ("basic_constraints", "policy.basic_constraints.ca");
+        match rules.ca {
+            CaRule::Denied if acts_as_ca => {
+                let seen =
+                    if seen.is_ca() { seen.to_string() } else { "key_cert_sign, which makes it a CA".to_owned() };
+                self.report(Violation::of(Problem::Denied, field, rule).seen(seen).allowed(vec!["no CA".into()]));
             }
-            (CaRule::Required, BasicConstraints::EndEntity) => {
-                self.report(missing(field(), "policy.basic_constraints.ca".into(), vec!["CA".into()]));
+            CaRule::Required if !seen.is_ca() => {
+                self.report(Violation::of(Problem::Missing, field, rule).allowed(vec!["CA".into()]))
             }
-            (_, BasicConstraints::Ca { path_length }) => {
-                let within = |max: &u8| path_length.is_some_and(|length| length <= *max);
-                if let Some(max) = rules.max_path_length.filter(|max| !within(max)) {
-                    let allowed = format!("a path length of at most {max}");
-                    let rule = "policy.basic_constraints.max_path_length";
-                    self.out_of_range("basic_constraints", rule, seen.to_string(), allowed);
-                }
-            }
-            (_, BasicConstraints::EndEntity) => {}
+            _ => self.path_length(seen),
+        }
+    }
+
+    fn path_length(&mut self, seen: BasicConstraints) {
+        let BasicConstraints::Ca { path_length } = seen else { return };
+        let within = |max: &u8| path_length.is_some_and(|length| length <= *max);
+        if let Some(max) = self.policy.spec().basic_constraints.max_path_length.filter(|max| !within(max)) {
+            let rule = "policy.basic_constraints.max_path_length";
+            self.out_of_range("basic_constraints", rule, seen.to_string(), format!("a path length of at most {max}"));
         }
     }
 }
@@ -240,21 +281,11 @@ fn to_text<T: Display>(value: &T) -> String {
     value.to_string()
 }
 
-fn refused(field: String, seen: String, section: &Section<'_>, denied_by: Option<String>) -> Violation {
-    match denied_by {
-        Some(rule) => denied(field, rule, seen, section.permitted()),
-        None => not_allowed(field, &section.rule, &seen, section.permitted()),
-    }
+fn names(set: KeyUsages) -> Vec<String> {
+    set.iter().map(|usage| usage.to_string()).collect()
 }
 
-fn denied(field: String, rule: String, seen: String, allowed: Vec<String>) -> Violation {
-    Violation { field, problem: Problem::Denied, rule, seen, allowed }
-}
-
-fn not_allowed(field: String, rule: &str, seen: &str, allowed: Vec<String>) -> Violation {
-    Violation { field, problem: Problem::NotAllowed, rule: rule.to_owned(), seen: seen.to_owned(), allowed }
-}
-
-fn missing(field: String, rule: String, allowed: Vec<String>) -> Violation {
-    Violation { field, problem: Problem::Missing, rule, seen: String::new(), allowed }
+/// anyExtendedKeyUsage stands for the denied purposes, too.
+fn is_denied(rules: &SetRules<ExtendedKeyUsage>, usage: &ExtendedKeyUsage) -> bool {
+    rules.denied.contains(usage) || *usage == ExtendedKeyUsage::Any && !rules.denied.is_empty()
 }

@@ -13,6 +13,8 @@ mod rules;
 mod satisfiable;
 mod spec;
 mod table;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
 pub use impact::{Impact, impact};

@@ -1,10 +1,10 @@
 //! Finding policies that can never permit anything, before they are saved.
 
 use super::Policy;
-use super::pattern::{DnsPattern, Pattern};
-use super::rules::Patterns;
-use super::spec::CaRule;
-use crate::x509::{ExtendedKeyUsage, KeyAlgorithm, KeyUsage, KeyUsages, San, SanKind};
+use super::pattern::{Pattern, Seen};
+use super::rules::{Rule, Rules};
+use super::spec::{CaRule, PolicyFault, SetRules};
+use crate::x509::{ExtendedKeyUsage, KeyAlgorithm, KeyUsage, KeyUsages, San};
 
 /// Why a policy can never permit anything.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,58 +33,66 @@ pub(super) fn contradictions(policy: &Policy) -> Vec<Contradiction> {
     found
 }
 
+/// Sections that only deny: a rule that could be mistaken for "anything but".
+pub(super) fn idle(policy: &Policy) -> Vec<PolicyFault> {
+    let subject = policy.subject.iter().flatten().map(|(attribute, rules)| (format!("subject.{attribute}"), rules));
+    let sans = policy.sans.iter().flatten().map(|(kind, rules)| (format!("sans.{kind}"), rules));
+    let only_denies = |rules: &Rules| !rules.denied.is_empty() && rules.allowed.is_empty() && rules.required.is_empty();
+    let names = subject.chain(sans).filter(|(_, rules)| only_denies(rules));
+    let names = names.map(|(field, _)| idle_fault(&field, "write allowed = [\"*\"] to permit all others"));
+    let spec = policy.spec();
+    let sets = [
+        ("key_usages", spec.key_usages.as_ref().is_some_and(only_denies_usages)),
+        ("extended_key_usages", spec.extended_key_usages.as_ref().is_some_and(only_denies_usages)),
+    ];
+    let sets = sets.into_iter().filter(|(_, idle)| *idle);
+    names.chain(sets.map(|(field, _)| idle_fault(field, "list what is allowed"))).collect()
+}
+
+fn only_denies_usages<T>(rules: &SetRules<T>) -> bool {
+    !rules.denied.is_empty() && rules.allowed.is_empty() && rules.required.is_empty()
+}
+
+fn idle_fault(field: &str, hint: &'static str) -> PolicyFault {
+    PolicyFault::Idle { field: format!("{field}.denied"), hint }
+}
+
 fn names_nobody(policy: &Policy, found: &mut Vec<Contradiction>) {
-    let permits_none = |patterns: &Patterns| patterns.allowed.is_empty() && patterns.required.is_empty();
-    let no_subject = policy.subject.as_ref().is_some_and(|section| section.values().all(permits_none));
-    let no_san = policy.sans.as_ref().is_some_and(|section| section.values().all(permits_none));
+    let no_subject = policy.subject.as_ref().is_some_and(|section| section.values().all(Rules::permits_none));
+    let no_san = policy.sans.as_ref().is_some_and(|section| section.values().all(Rules::permits_none));
     if no_subject && no_san {
         found.push(contradiction("subject, sans", "neither may hold anything, and a certificate must name somebody"));
     }
 }
 
 fn required_but_denied_names(policy: &Policy, found: &mut Vec<Contradiction>) {
-    for (attribute, patterns) in policy.subject.iter().flatten() {
-        let texts = policy.spec().subject.as_ref().and_then(|section| section.get(attribute));
-        let required = texts.map(|rules| rules.required.as_slice()).unwrap_or_default();
-        let all_denied = !required.is_empty()
-            && required.iter().all(|text| patterns.denied.iter().any(|denied| denies_text(denied, text)));
-        if all_denied {
-            let field = format!("subject.{attribute}");
-            found.push(contradiction(field, format!("every required value is denied: {}", required.join(", "))));
+    for (attribute, rules) in policy.subject.iter().flatten() {
+        let is_denied = |required: &Rule| denies(rules, required, || Some(Seen::text(&required.text)));
+        if !rules.required.is_empty() && rules.required.iter().all(is_denied) {
+            let texts = rules.required.iter().map(|rule| rule.text.as_str()).collect::<Vec<_>>().join(", ");
+            found.push(contradiction(
+                format!("subject.{attribute}"),
+                format!("every required value is denied: {texts}"),
+            ));
         }
     }
-    for (kind, patterns) in policy.sans.iter().flatten() {
-        let texts = policy.spec().sans.as_ref().and_then(|section| section.get(kind));
-        for text in texts.iter().flat_map(|rules| &rules.required) {
-            if patterns.denied.iter().any(|denied| denies_san(denied, *kind, text)) {
-                found.push(contradiction(format!("sans.{kind}"), format!("`{text}` is required and denied")));
+    for (kind, rules) in policy.sans.iter().flatten() {
+        for required in &rules.required {
+            let san = San::parse(*kind, &required.text).ok();
+            if denies(rules, required, || san.as_ref().map(Seen::san)) {
+                let reason = format!("`{}` is required and denied", required.text);
+                found.push(contradiction(format!("sans.{kind}"), reason));
             }
         }
     }
 }
 
-/// Whether `denied` refuses everything that the required pattern `text` stands for.
-fn denies_text(denied: &Pattern, text: &str) -> bool {
-    matches!(denied, Pattern::Any) || !text.contains('*') && denied.overlaps_text(text)
-}
-
-fn denies_san(denied: &Pattern, kind: SanKind, text: &str) -> bool {
-    let exact = || !text.contains('*') && San::parse(kind, text).is_ok_and(|san| denied.overlaps_san(&san));
-    let same_pattern = || match (denied, Pattern::for_san(kind, text)) {
-        (Pattern::Dns(denied), Ok(Pattern::Dns(required))) => takes_in(denied, &required),
-        (Pattern::Ip(denied), Ok(Pattern::Ip(required))) => denied.contains(&required),
-        _ => false,
-    };
-    matches!(denied, Pattern::Any) || exact() || same_pattern()
-}
-
-fn takes_in(denied: &DnsPattern, required: &DnsPattern) -> bool {
-    let below = |name: &str, base: &str| name == base || name.ends_with(&format!(".{base}"));
-    match (denied, required) {
-        (DnsPattern::OneLabelBelow(outer), DnsPattern::OneLabelBelow(inner)) => outer == inner,
-        (DnsPattern::Below(outer), DnsPattern::OneLabelBelow(inner) | DnsPattern::Below(inner)) => below(inner, outer),
-        _ => false,
-    }
+/// Whether the denials refuse everything that the required pattern stands for; `exact` is the one name that a pattern
+/// without `*` stands for.
+fn denies<'a>(rules: &Rules, required: &'a Rule, exact: impl Fn() -> Option<Seen<'a>>) -> bool {
+    let is_exact = !required.text.contains('*');
+    let hits = |denied: &Pattern| is_exact && exact().is_some_and(|name| denied.overlaps(&name));
+    rules.denied.iter().any(|denied| denied.pattern.takes_in(&required.pattern) || hits(&denied.pattern))
 }
 
 fn usages(policy: &Policy, found: &mut Vec<Contradiction>) {
@@ -93,7 +101,7 @@ fn usages(policy: &Policy, found: &mut Vec<Contradiction>) {
             found.push(contradiction("key_usages", format!("{usage} is required and denied")));
         }
         let lonely = rules.required.intersection(KeyUsages::from([KeyUsage::EncipherOnly, KeyUsage::DecipherOnly]));
-        let agreement = rules.allowed.union(rules.required).difference(rules.denied);
+        let agreement = rules.permitted();
         if !lonely.is_empty() && !agreement.contains(KeyUsage::KeyAgreement) {
             found.push(contradiction("key_usages", "encipher_only and decipher_only need key_agreement"));
         }
@@ -101,6 +109,10 @@ fn usages(policy: &Policy, found: &mut Vec<Contradiction>) {
     if let Some(rules) = &policy.spec().extended_key_usages {
         for usage in rules.required.iter().filter(|usage| rules.denied.contains(usage)) {
             found.push(contradiction("extended_key_usages", format!("{usage} is required and denied")));
+        }
+        if rules.required.contains(&ExtendedKeyUsage::Any) && !rules.denied.is_empty() {
+            found
+                .push(contradiction("extended_key_usages", "`any` is required, and it stands for what is denied, too"));
         }
         if rules.required.len() > 1 && rules.required.contains(&ExtendedKeyUsage::TimeStamping) {
             found.push(contradiction("extended_key_usages", "time_stamping must stand alone, and more is required"));
@@ -141,7 +153,7 @@ fn validity(policy: &Policy, found: &mut Vec<Contradiction>) {
 fn authorities(policy: &Policy, found: &mut Vec<Contradiction>) {
     let ca = policy.spec().basic_constraints.ca;
     let Some(usages) = policy.key_usages else { return };
-    let permitted = usages.allowed.union(usages.required).difference(usages.denied);
+    let permitted = usages.permitted();
     if ca == CaRule::Required && !permitted.contains(KeyUsage::KeyCertSign) {
         let reason = "a CA is required, and key_cert_sign, which a CA must have, is not permitted";
         found.push(contradiction("basic_constraints.ca, key_usages", reason));

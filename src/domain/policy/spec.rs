@@ -80,7 +80,7 @@ pub struct ValueRules {
     /// by some name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub required: Vec<String>,
-    /// A value must not match any of these, whatever else it matches.
+    /// A value must not match any of these, whatever else it matches, nor be another spelling of one that does.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub denied: Vec<String>,
 }
@@ -196,6 +196,14 @@ pub enum PolicyFault {
         field: String,
         /// What is wrong with it.
         error: InvalidValue,
+    },
+    /// Rules that deny where nothing is permitted in the first place.
+    #[error("{field}: nothing is allowed or required beside it, so that nothing at all is permitted; {hint}")]
+    Idle {
+        /// The path of the denials.
+        field: String,
+        /// What was probably meant.
+        hint: &'static str,
     },
     /// The policy can never permit anything.
     #[error(transparent)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, IntoDeserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 
 /// An ordered map whose serde form must hold each key once.
@@ -54,7 +54,7 @@ impl<K: Serialize, V: Serialize> Serialize for Table<K, V> {
 
 impl<'de, K, V> Deserialize<'de> for Table<K, V>
 where
-    K: Deserialize<'de> + Ord + fmt::Debug,
+    K: Deserialize<'de> + Ord + fmt::Display,
     V: Deserialize<'de>,
 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -66,7 +66,7 @@ struct Once<K, V>(PhantomData<(K, V)>);
 
 impl<'de, K, V> Visitor<'de> for Once<K, V>
 where
-    K: Deserialize<'de> + Ord + fmt::Debug,
+    K: Deserialize<'de> + Ord + fmt::Display,
     V: Deserialize<'de>,
 {
     type Value = Table<K, V>;
@@ -77,9 +77,11 @@ where
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut entries = BTreeMap::new();
-        while let Some(key) = map.next_key::<K>()? {
+        // Read as text first: who follows the path of the reading (for errors) sees a text, but not an enum's name.
+        while let Some(text) = map.next_key::<String>()? {
+            let key = K::deserialize(text.into_deserializer())?;
             if entries.contains_key(&key) {
-                return Err(A::Error::custom(format_args!("{key:?} occurs twice")));
+                return Err(A::Error::custom(format_args!("`{key}` occurs twice")));
             }
             entries.insert(key, map.next_value()?);
         }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::x509::Lint;
+
 /// What a policy says of a certificate to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
@@ -62,8 +64,40 @@ pub struct Violation {
     pub rule: String,
     /// The value seen; empty if the fault is that there is none.
     pub seen: String,
-    /// What would be allowed; empty if nothing would.
+    /// What would be allowed; empty if nothing would. Of a long list the first twenty, and how many more.
     pub allowed: Vec<String>,
+}
+
+impl Violation {
+    /// A violation of `rule` in `field`, to be filled in.
+    pub(in crate::domain) fn of(problem: Problem, field: impl Into<String>, rule: impl Into<String>) -> Self {
+        Self { field: field.into(), problem, rule: rule.into(), seen: String::new(), allowed: Vec::new() }
+    }
+
+    pub(in crate::domain) fn seen(self, seen: impl Into<String>) -> Self {
+        Self { seen: seen.into(), ..self }
+    }
+
+    pub(in crate::domain) fn allowed(self, allowed: Vec<String>) -> Self {
+        Self { allowed, ..self }
+    }
+}
+
+impl From<Lint> for Violation {
+    /// A rule that holds for every certificate, as a violation.
+    fn from(lint: Lint) -> Self {
+        let field = match &lint {
+            Lint::NamesNobody => "subject",
+            Lint::DuplicateSan { .. } => "sans",
+            Lint::DuplicateExtendedKeyUsage { .. } | Lint::TimeStampingNotAlone => "extended_key_usages",
+            Lint::UsageUnfitForKey { .. } | Lint::UsageWithoutKeyAgreement { .. } => "key_usages",
+            Lint::CaWithoutCertSign => "basic_constraints",
+            Lint::SerialTooShort { .. } => "serial",
+            Lint::TooMany { .. } => "names",
+            Lint::KeyIdentifierMissing | Lint::UnexpectedExtension { .. } => "extensions",
+        };
+        Self::of(Problem::Unsound, field, "standard").seen(lint.to_string())
+    }
 }
 
 /// In which way a rule is broken.
