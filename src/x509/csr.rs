@@ -4,7 +4,7 @@ use der::Decode;
 use x509_cert::request::{CertReqInfo, ExtensionReq};
 
 use super::envelope::Envelope;
-use super::extensions::Extensions;
+use super::extensions::{ExtensionRef, Extensions};
 use super::{
     BasicConstraints, ExtendedKeyUsage, InvalidValue, KeyRefusal, KeyUsages, PublicKey, San, SignatureAlgorithm,
     Subject, UnknownExtension, pem,
@@ -186,7 +186,8 @@ fn requested_extensions(info: &CertReqInfo) -> Result<RequestedExtensions, Inval
         (values, ..) => return Err(refuse(format!("{values} values, or several attributes"))),
     };
     let list: ExtensionReq = value.decode_as().map_err(|error: der::Error| refuse(error.to_string()))?;
-    let read = Extensions::read(&list.0)?;
+    let borrowed = list.0.iter().map(ExtensionRef::try_from).collect::<Result<Vec<_>, _>>();
+    let read = Extensions::read(&borrowed.map_err(|error| refuse(error.to_string()))?)?;
     Ok(RequestedExtensions {
         sans: read.sans,
         key_usages: read.key_usages,
