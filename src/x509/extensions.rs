@@ -2,11 +2,10 @@
 
 use const_oid::AssociatedOid;
 use const_oid::db::rfc5280::{ID_AD_CA_ISSUERS, ID_AD_OCSP};
-use der::asn1::OctetStringRef;
+use der::asn1::{AnyRef, OctetStringRef};
 use der::{Decode, Sequence};
 use serde::{Deserialize, Serialize};
 use spki::ObjectIdentifier;
-use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::crl::CrlDistributionPoints;
 use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
 use x509_cert::ext::pkix::{
@@ -32,15 +31,6 @@ pub(super) struct ExtensionRef<'a> {
     #[asn1(default = "Default::default")]
     critical: bool,
     value: &'a OctetStringRef,
-}
-
-impl<'a> TryFrom<&'a Extension> for ExtensionRef<'a> {
-    type Error = der::Error;
-
-    fn try_from(extension: &'a Extension) -> der::Result<Self> {
-        let value = OctetStringRef::new(extension.extn_value.as_bytes())?;
-        Ok(Self { oid: extension.extn_id, critical: extension.critical, value })
-    }
 }
 
 /// What the known extensions say, and which others there are. `None` and empty lists mean that one is absent.
@@ -78,7 +68,7 @@ impl Extensions {
 
     fn take(&mut self, extension: &ExtensionRef<'_>) -> Result<(), InvalidValue> {
         match extension.oid {
-            SubjectAltName::OID => self.sans = read_sans(&decode::<SubjectAltName>(extension, "subjectAltName")?)?,
+            SubjectAltName::OID => self.sans = read_sans(&decode::<Vec<AnyRef<'_>>>(extension, "subjectAltName")?)?,
             pkix::KeyUsage::OID => {
                 self.key_usages = KeyUsages::from_bits(decode::<pkix::KeyUsage>(extension, "keyUsage")?.0.bits());
             }
@@ -121,8 +111,8 @@ where
         .map_err(|error| InvalidValue::new(what, error.to_string(), "the DER of RFC 5280 section 4.2"))
 }
 
-fn read_sans(names: &SubjectAltName) -> Result<Vec<San>, InvalidValue> {
-    names.0.iter().map(San::from_general_name).collect()
+fn read_sans(names: &[AnyRef<'_>]) -> Result<Vec<San>, InvalidValue> {
+    names.iter().map(|name| San::from_general_name(*name)).collect()
 }
 
 fn read_constraints(constraints: &pkix::BasicConstraints) -> Result<BasicConstraints, InvalidValue> {

@@ -6,6 +6,7 @@ mod content;
 mod csr;
 mod csr_info;
 mod dns;
+mod encode;
 mod envelope;
 #[cfg(any(feature = "pkcs7", feature = "pkcs12"))]
 pub mod export;

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::InvalidValue;
 
 /// A certificate's serial number: positive, at most 20 octets (RFC 5280 section 4.1.2.2). Its text is lower-case hex.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Serial {
     /// Big-endian, filled up with zeros on the left.
     octets: [u8; 20],
@@ -85,9 +85,9 @@ impl TryFrom<String> for Serial {
     }
 }
 
-impl From<Serial> for String {
-    fn from(serial: Serial) -> Self {
-        serial.to_string()
+impl Serialize for Serial {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -9,7 +9,7 @@ use const_oid::AssociatedOid;
 use const_oid::db::rfc5280::{ID_AD_CA_ISSUERS, ID_AD_OCSP};
 use der::asn1::{Ia5String, ObjectIdentifier, OctetString, UintRef};
 use der::flagset::FlagSet;
-use der::{Encode, Header, Length, Tag, TagNumber};
+use der::{Encode, Tag, TagNumber};
 use x509_cert::ext::pkix::crl::CrlDistributionPoints;
 use x509_cert::ext::pkix::crl::dp::DistributionPoint;
 use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
@@ -17,6 +17,7 @@ use x509_cert::ext::pkix::{
     self, AccessDescription, AuthorityInfoAccessSyntax, AuthorityKeyIdentifier, SubjectAltName, SubjectKeyIdentifier,
 };
 
+use super::encode::{enclose, push};
 use super::{BasicConstraints, Content, ExtendedKeyUsage, PublicKey, Serial};
 
 /// What certificates say about the authority that issued them.
@@ -52,9 +53,6 @@ const VERSION_3: [u8; 5] = [0xa0, 3, 2, 1, 2];
 const EXTENSIONS: Tag = Tag::ContextSpecific { constructed: true, number: TagNumber(3) };
 
 /// The DER `TBSCertificate` that says `content` about `key`.
-///
-/// Put together from the inside out, each part encoded once: a nested encoder computes the inner lengths again on every
-/// level.
 pub(crate) fn build(
     content: &Content,
     key: &PublicKey,
@@ -76,19 +74,6 @@ pub(crate) fn build(
     let extensions = enclose(Tag::Sequence, &extensions(content, key, authority)?)?;
     push(&mut body, EXTENSIONS, &extensions)?;
     enclose(Tag::Sequence, &body)
-}
-
-/// Appends a tag, the length of `content`, and `content`.
-fn push(to: &mut Vec<u8>, tag: Tag, content: &[u8]) -> der::Result<()> {
-    Header::new(tag, Length::try_from(content.len())?).encode_to_vec(to)?;
-    to.extend_from_slice(content);
-    Ok(())
-}
-
-fn enclose(tag: Tag, content: &[u8]) -> der::Result<Vec<u8>> {
-    let mut enclosed = Vec::with_capacity(content.len() + 6);
-    push(&mut enclosed, tag, content)?;
-    Ok(enclosed)
 }
 
 /// The extensions, one behind the other.
@@ -125,12 +110,16 @@ enum Criticality {
 
 /// Appends one `Extension`; the default FALSE of `critical` is not written.
 fn add<T: AssociatedOid + Encode>(list: &mut Vec<u8>, criticality: Criticality, value: &T) -> der::Result<()> {
-    let mut fields = Vec::with_capacity(128);
-    T::OID.encode_to_vec(&mut fields)?;
+    add_value(list, criticality, T::OID, &value.to_der()?)
+}
+
+fn add_value(list: &mut Vec<u8>, criticality: Criticality, oid: ObjectIdentifier, value: &[u8]) -> der::Result<()> {
+    let mut fields = Vec::with_capacity(value.len() + 16);
+    push(&mut fields, Tag::ObjectIdentifier, oid.as_bytes())?;
     if criticality == Criticality::Critical {
-        true.encode_to_vec(&mut fields)?;
+        push(&mut fields, Tag::Boolean, &[0xff])?;
     }
-    push(&mut fields, Tag::OctetString, &value.to_der()?)?;
+    push(&mut fields, Tag::OctetString, value)?;
     push(list, Tag::Sequence, &fields)
 }
 
@@ -155,9 +144,12 @@ fn authority_key_identifier(list: &mut Vec<u8>, identifier: &[u8]) -> der::Resul
 
 /// Critical when the subject is empty (RFC 5280 section 4.2.1.6).
 fn subject_alt_name(list: &mut Vec<u8>, content: &Content) -> der::Result<()> {
-    let names = content.sans.iter().map(|san| san.to_general_name()).collect::<der::Result<Vec<_>>>()?;
     let criticality = if content.subject.is_empty() { Criticality::Critical } else { Criticality::NonCritical };
-    add(list, criticality, &SubjectAltName(names))
+    let mut names = Vec::with_capacity(32 * content.sans.len());
+    for san in &content.sans {
+        san.push_general_name(&mut names)?;
+    }
+    add_value(list, criticality, SubjectAltName::OID, &enclose(Tag::Sequence, &names)?)
 }
 
 fn crl_distribution_points(list: &mut Vec<u8>, urls: &[String]) -> der::Result<()> {

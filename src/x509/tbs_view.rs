@@ -5,7 +5,6 @@
 use der::asn1::{ContextSpecific, IntRef};
 use der::{Decode, Reader, Sequence, SliceReader, Tag, TagNumber};
 use spki::AlgorithmIdentifierRef;
-use x509_cert::name::Name;
 use x509_cert::time::Time;
 
 use super::certificate::{CertificateError, malformed};
@@ -98,7 +97,7 @@ impl TbsView {
         let signature_algorithm = SignatureAlgorithm::from_identifier(parts.signature)
             .ok_or_else(|| CertificateError::SignatureAlgorithm { oid: parts.signature.oid.to_string() })?;
         let content = Content {
-            subject: Subject::from_name(&Name::from_der(parts.subject).map_err(malformed)?)?,
+            subject: Subject::from_der(parts.subject)?,
             sans: extensions.sans,
             key_algorithm: key.algorithm(),
             signature_algorithm,
