@@ -39,9 +39,9 @@ pub struct CertificateQuery {
 /// A name to look for, in subject alternative names and common names, whatever its case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NameQuery {
-    /// Exactly this name.
+    /// Exactly this name: `api.example.com`, `*.example.com`, `192.0.2.7`, `jane@example.com`, or a common name.
     Exact(String),
-    /// This domain and everything under it.
+    /// This domain and everything under it: `example.com` finds `example.com`, `api.example.com` and `*.example.com`.
     Under(String),
 }
 
@@ -60,7 +60,7 @@ pub struct Page<T> {
 pub struct PageToken(String);
 
 impl PageToken {
-    /// Takes a token back from a client.
+    /// Takes a token back from a client. Whether it is one is seen when it is used.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
