@@ -158,44 +158,7 @@ impl Session {
     ///
     /// The first page has `None` for `after`; each further one the token that the page before ended with. Pages are cut by
     /// place, not by number, so that what comes and goes between them neither repeats nor hides anything else.
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # use chancery::domain::{Actor, ApplicationSpec, Enrollment, IssuerSpec, Methods, Preset};
-    /// # use chancery::engine::{Engine, Outcome};
-    /// # let alice = Actor::user("alice")?;
-    /// # let builder = Engine::builder().sealer(chancery::sealer::AeadSealer::new(&[7; 32]));
-    /// # let engine = builder.administrator(alice.principal().clone()).build().await?;
-    /// # let session = engine.acting_as(alice);
-    /// # session.create_root(IssuerSpec::new("root".parse()?, "Example Root")).await?;
-    /// # session.save_policy(Preset::TlsServer.policy("web".parse()?)).await?;
-    /// # let web = session.save_profile(Preset::TlsServer.profile("web".parse()?, "root".parse()?, "web".parse()?)).await?;
-    /// # let spec = ApplicationSpec::new("payments-api".parse()?).attach(web.name.clone(), Methods::api());
-    /// # let payments = session.create_application(spec).await?;
-    /// # let ask = |name: &str| Enrollment::managed(payments.id, web.id).common_name(name).dns(name);
-    /// # for name in ["a.example.com", "b.example.com", "c.example.com"] { session.submit(&ask(name)).await?; }
-    /// use chancery::engine::{CertificateQuery, NameQuery};
-    ///
-    /// let query = CertificateQuery {
-    ///     application: Some(payments.id),
-    ///     name: Some(NameQuery::Under("example.com".into())),
-    ///     page_size: 2,
-    ///     ..CertificateQuery::default()
-    /// };
-    /// let (mut found, mut after) = (Vec::new(), None);
-    /// loop {
-    ///     let page = session.certificates(&query, after.as_ref()).await?;
-    ///     found.extend(page.items);
-    ///     after = page.next;
-    ///     if after.is_none() {
-    ///         break;
-    ///     }
-    /// }
-    /// assert_eq!(found.len(), 3);
-    /// # Ok(())
-    /// # }
-    /// ```
+    /// [`CertificateQuery`] shows a walk over all pages.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a token that is not one of this query's.
