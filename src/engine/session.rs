@@ -255,6 +255,9 @@ impl Session {
     ///
     /// All of them, 100 a page, for a product administrator. Others get those that they are a member of, by themselves or
     /// through a group, on one page.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a token that is not one of this list's.
     #[tracing::instrument(level = "debug", skip_all, err)]
     pub async fn applications(&self, after: Option<&PageToken>) -> Result<Page<Application>, Error> {
         verb!(self.applications(after))
@@ -338,6 +341,9 @@ impl Session {
 
     /// One page of an Application's events, the latest first. Needs `application.read`.
     /// 100 a page.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a token that is not one of this list's.
     #[tracing::instrument(level = "debug", skip(self, after), err)]
     pub async fn events(&self, id: ApplicationId, after: Option<&PageToken>) -> Result<Page<Event>, Error> {
         verb!(self.events(id, after))
