@@ -7,7 +7,8 @@ use time::{Duration, OffsetDateTime};
 
 /// Tells the time. The crate reads no other clock.
 pub trait Clock: Debug + Send + Sync + 'static {
-    /// The present moment, UTC. May stand still; a jump backwards does no harm but to the order of events.
+    /// The present moment, UTC. May stand still; a jump backwards does no harm but to the order of events. Must not block:
+    /// every verb asks, most of them once.
     fn now(&self) -> OffsetDateTime;
 }
 
@@ -22,6 +23,18 @@ impl Clock for SystemClock {
 }
 
 /// A clock that moves only when told to, for tests and simulations.
+///
+/// ```
+/// use std::sync::Arc;
+/// use chancery::clock::{Clock, ManualClock};
+/// use time::{Duration, macros::datetime};
+///
+/// let clock = Arc::new(ManualClock::new(datetime!(2026-06-01 0:00 UTC)));
+/// let builder = chancery::engine::Engine::builder().shared_clock(clock.clone());
+/// clock.advance(Duration::days(90)); // and the engine's time is 2026-08-30
+/// assert_eq!(clock.now(), datetime!(2026-08-30 0:00 UTC));
+/// # drop(builder);
+/// ```
 #[derive(Debug)]
 pub struct ManualClock(Mutex<OffsetDateTime>);
 

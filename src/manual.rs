@@ -1,4 +1,26 @@
 //! The manual, page by page; every example in it compiles.
+//!
+//! - [A request's walk](request_walk): who wants to know what is on disk when the process dies.
+//! - [Writing a policy](policies): who decides what may be issued.
+//! - [Writing a store](stores): who has a database.
+//! - [Security model](security): who has to trust the crate.
+//! - [Features and dependencies](features): who has to ship it.
+//! - [House rules](house_rules): who changes it.
+
+#[doc = include_str!("manual/request_walk.md")]
+pub mod request_walk {}
 
 #[doc = include_str!("manual/policies.md")]
 pub mod policies {}
+
+#[doc = include_str!("manual/stores.md")]
+pub mod stores {}
+
+#[doc = include_str!("manual/security.md")]
+pub mod security {}
+
+#[doc = include_str!("manual/features.md")]
+pub mod features {}
+
+#[doc = include_str!("manual/house_rules.md")]
+pub mod house_rules {}

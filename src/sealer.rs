@@ -16,12 +16,20 @@ use crate::crypto;
 /// - What [`seal`](Sealer::seal) returns reveals nothing of the secret and can not be changed unnoticed.
 /// - It opens only with the same `bound_to`: an envelope copied to another record does not open there.
 /// - The same secret sealed twice gives envelopes that do not show it.
+/// - Dropping a future leaves nothing behind that matters.
 #[async_trait]
 pub trait Sealer: Debug + Send + Sync + 'static {
     /// Seals `secret`. `bound_to` names the record that will hold it; `random` are fresh octets to make a nonce from.
+    ///
+    /// # Errors
+    /// [`SealError::NotConfigured`], or [`SealError::Unavailable`]: nothing was sealed, and nothing will be stored.
     async fn seal(&self, secret: &Secret, bound_to: &str, random: [u8; 24]) -> Result<Vec<u8>, SealError>;
 
     /// Opens an envelope that was sealed for `bound_to`.
+    ///
+    /// # Errors
+    /// [`SealError::UnknownKey`] if another key sealed it, [`SealError::Damaged`] if it was changed or belongs to another
+    /// record, [`SealError::Unavailable`] if it can not be told now.
     async fn open(&self, envelope: &[u8], bound_to: &str) -> Result<Secret, SealError>;
 }
 
@@ -102,7 +110,23 @@ const NONCE: usize = 24;
 
 /// Seals with XChaCha20-Poly1305 under a key of the host's; older keys still open.
 ///
-/// The envelope is a version octet, four octets that tell the key, the nonce and the ciphertext with its tag.
+/// The envelope is a version octet (1), four octets that tell the key, the nonce of 24 octets, and the ciphertext with its
+/// tag of 16; the record's name is authenticated with it.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), chancery::sealer::SealError> {
+/// use chancery::sealer::{AeadSealer, SealError, Sealer, Secret};
+///
+/// let (old, new) = ([1; 32], [2; 32]);
+/// let envelope = AeadSealer::new(&old).seal(&Secret::new(b"key".to_vec()), "private_key/cert-1", [9; 24]).await?;
+///
+/// let rotated = AeadSealer::new(&new).with_previous(&old);
+/// assert_eq!(rotated.open(&envelope, "private_key/cert-1").await?.expose(), b"key");
+/// assert_eq!(rotated.open(&envelope, "private_key/cert-2").await.unwrap_err(), SealError::Damaged);
+/// # Ok(())
+/// # }
+/// ```
 pub struct AeadSealer {
     current: Key,
     previous: Vec<Key>,
@@ -122,12 +146,14 @@ impl Key {
 }
 
 impl AeadSealer {
-    /// A sealer with a key of 32 random octets that the host keeps, for instance in its secret manager.
+    /// A sealer with a key of 32 random octets that the host keeps, for instance in its secret manager. Who loses it loses
+    /// every key that it sealed.
     pub fn new(key: &[u8; 32]) -> Self {
         Self { current: Key::new(key), previous: Vec::new() }
     }
 
-    /// Also opens what was sealed with an earlier key.
+    /// Also opens what was sealed with an earlier key. Keep it as long as there are records that it sealed: nothing is sealed
+    /// anew by itself.
     #[must_use]
     pub fn with_previous(mut self, key: &[u8; 32]) -> Self {
         self.previous.push(Key::new(key));

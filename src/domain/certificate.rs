@@ -43,9 +43,9 @@ pub struct CertificateRecord {
     pub metadata: Metadata,
     /// What has happened to it.
     pub state: CertificateState,
-    /// The serial number.
+    /// The serial number (RFC 5280 section 4.1.2.2).
     pub serial: Serial,
-    /// SHA-256 over the DER, in hex.
+    /// SHA-256 over the DER, 64 digits of lower-case hex.
     pub fingerprint: String,
     /// The subject.
     pub subject: Subject,
@@ -54,7 +54,7 @@ pub struct CertificateRecord {
     pub sans: Vec<San>,
     /// The algorithm of the subject's key.
     pub key_algorithm: KeyAlgorithm,
-    /// When it is valid.
+    /// When it is valid, from notBefore to notAfter, both included (RFC 5280 section 4.1.2.5).
     pub validity: Validity,
     /// The certificate, DER.
     pub der: Octets,
@@ -68,11 +68,14 @@ pub struct CertificateRecord {
 
 impl CertificateRecord {
     /// The certificate, read from its DER.
+    ///
+    /// # Errors
+    /// What is stored is no certificate that the crate can use.
     pub fn certificate(&self) -> Result<Certificate, CertificateError> {
         Certificate::from_der(&self.der.0)
     }
 
-    /// How it looks at the instant `now`.
+    /// How it looks at the instant `now`. notAfter itself still belongs to the validity (RFC 5280 section 4.1.2.5).
     pub fn status_at(&self, now: OffsetDateTime) -> CertificateStatus {
         match self.state {
             CertificateState::Active if now > self.validity.not_after() => CertificateStatus::Expired,

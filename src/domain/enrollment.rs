@@ -15,6 +15,24 @@ use crate::x509::{
 
 /// An ask for a certificate under one attachment. Values are taken as given and judged when it is submitted, so that
 /// everything wrong with it is reported at once.
+///
+/// ```
+/// use chancery::domain::{ApplicationId, Enrollment, ProfileId, Span};
+/// use chancery::x509::{Attribute, KeyAlgorithm, SanKind};
+///
+/// fn ask(application: ApplicationId, profile: ProfileId) -> Enrollment {
+///     Enrollment::managed(application, profile)
+///         .common_name("api.example.com")
+///         .attribute(Attribute::Organization, "Example GmbH")
+///         .without(Attribute::Country) // even if the profile has a default
+///         .dns("api.example.com")
+///         .san(SanKind::IpAddress, "192.0.2.7")
+///         .key_algorithm(KeyAlgorithm::P384)
+///         .ttl(Span::days(47))
+///         .tag("team", "payments")
+///         .idempotency_key("deploy 4711")
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Enrollment {
     /// The Application that asks.
@@ -29,7 +47,7 @@ pub struct Enrollment {
     pub names: Names,
     /// What else is asked.
     pub terms: Terms,
-    /// Tags for request and certificate.
+    /// Tags for request and certificate; see [`Metadata`](super::Metadata) for their limits.
     pub metadata: BTreeMap<String, String>,
     /// The same key with the same content gets the same certificate; with other content it is refused. Kept per
     /// Application and requester, 1 to 200 characters.
@@ -148,7 +166,8 @@ impl Enrollment {
         Self::new(application, profile, Source::Managed)
     }
 
-    /// An ask by library call for a certificate on `csr`'s key.
+    /// An ask by library call for a certificate on `csr`'s key. Possession of the key is proved already: see
+    /// [`Csr::parse`](crate::x509::Csr::parse).
     pub fn csr(application: ApplicationId, profile: ProfileId, csr: Csr) -> Self {
         Self::new(application, profile, Source::Csr(Box::new(csr)))
     }
@@ -166,7 +185,7 @@ impl Enrollment {
         }
     }
 
-    /// Sets the common name.
+    /// Sets the common name. Relying parties look at subject alternative names (RFC 9525): add the name as one, too.
     #[must_use]
     pub fn common_name(self, name: &str) -> Self {
         self.attribute(Attribute::CommonName, name)
@@ -187,7 +206,7 @@ impl Enrollment {
         self
     }
 
-    /// Adds a DNS name.
+    /// Adds a DNS name as a subject alternative name. Names in other scripts become A-labels (RFC 5891).
     #[must_use]
     pub fn dns(self, name: &str) -> Self {
         self.san(SanKind::DnsName, name)
@@ -207,7 +226,7 @@ impl Enrollment {
         self
     }
 
-    /// Sets how long it shall be valid.
+    /// Sets how long it shall be valid, from notBefore to notAfter.
     #[must_use]
     pub fn ttl(mut self, ttl: Span) -> Self {
         self.terms.ttl = Some(ttl);

@@ -23,7 +23,8 @@ macro_rules! ids {
             /// The text in front of the digits.
             pub const PREFIX: &'static str = $prefix;
 
-            /// A new identifier; ids made later sort later.
+            /// A new identifier of the millisecond `now` and 80 random bits; ids made in later milliseconds sort later, as
+            /// values and as text.
             pub fn new(now: OffsetDateTime, random: [u8; 10]) -> Self {
                 Self(compose(now, random))
             }
@@ -136,6 +137,13 @@ fn read_digits(text: &str) -> Option<u128> {
 
 /// A name that people give and URLs carry: 1 to 64 lower-case letters, digits, `-` and `_`, beginning with a letter
 /// or digit.
+///
+/// ```
+/// use chancery::domain::Slug;
+/// assert_eq!("payments-api".parse::<Slug>()?.as_str(), "payments-api");
+/// assert!("Payments API".parse::<Slug>().is_err());
+/// # Ok::<_, chancery::x509::InvalidValue>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Slug(String);

@@ -35,7 +35,7 @@ pub struct IssuerSpec {
     /// How long the CA's certificate is valid.
     #[serde(default = "default_ttl")]
     pub ttl: Span,
-    /// How many CAs may follow below it; `None` without limit.
+    /// How many CAs may follow below it (pathLenConstraint, RFC 5280 section 4.2.1.9); `None` without limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path_length: Option<u8>,
     /// What certificates that it issues say about where to find things.
@@ -79,13 +79,13 @@ impl IssuerSpec {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct IssuerUrls {
-    /// CRL distribution points.
+    /// CRL distribution points (RFC 5280 section 4.2.1.13), http or https.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub crl: Vec<String>,
-    /// OCSP responders.
+    /// OCSP responders (RFC 5280 section 4.2.2.1), http or https.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ocsp: Vec<String>,
-    /// The issuer's own certificate.
+    /// The issuer's own certificate (caIssuers, RFC 5280 section 4.2.2.1), http or https.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ca_issuers: Vec<String>,
 }
@@ -141,7 +141,7 @@ pub enum IssuerKey {
 pub enum IssuerState {
     /// It waits for the certificate that an outside CA issues on its request.
     AwaitingCertificate {
-        /// The certificate request, DER.
+        /// The certificate request (PKCS#10, RFC 2986), DER.
         csr: Octets,
         /// The public key, DER `SubjectPublicKeyInfo`.
         public_key: Octets,

@@ -2,6 +2,9 @@
 //!
 //! `now` and random octets are parameters. Nothing here knows a store, a key or a network; imports run to
 //! [`x509`](crate::x509) and nowhere else in the crate.
+//!
+//! What people write is a *spec* ([`PolicySpec`], [`ProfileSpec`], [`ApplicationSpec`], [`IssuerSpec`]), in code, JSON or TOML
+//! ([`read_json`]). What arrives is an [`Enrollment`]. [`complete`] makes a [`Draft`] of it, [`Policy::judge`] a [`Verdict`].
 
 pub mod policy;
 

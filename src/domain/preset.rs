@@ -9,6 +9,17 @@ use super::{Defaults, IssuerChoice, ProfileSpec, Slug, Span};
 use crate::x509::{Attribute, BasicConstraints, ExtendedKeyUsage, KeyAlgorithm, KeyUsage, KeyUsages, SanKind};
 
 /// A usual kind of certificate.
+///
+/// ```
+/// use chancery::domain::{Preset, policy::{Policy, ValueRules}};
+/// use chancery::x509::SanKind;
+///
+/// let mut policy = Preset::TlsServer.policy("web".parse()?);
+/// policy.sans = Some([(SanKind::DnsName, ValueRules::allow(["*.example.com"]))].into());
+/// let profile = Preset::TlsServer.profile("web".parse()?, "intermediate".parse()?, "web".parse()?);
+/// profile.check(&Policy::try_from(policy)?, time::OffsetDateTime::now_utc())?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Preset {
@@ -58,7 +69,8 @@ impl Preset {
         }
     }
 
-    /// A profile called `name` with the defaults of this kind, signed by `issuer` under `policy`.
+    /// A profile called `name` with the defaults of this kind, signed by `issuer` under `policy`. notBefore is set five minutes
+    /// back, for clocks that are slow.
     pub fn profile(self, name: Slug, issuer: Slug, policy: Slug) -> ProfileSpec {
         let mut profile = ProfileSpec::new(name, IssuerChoice::Ca(issuer), policy);
         profile.defaults = self.defaults();

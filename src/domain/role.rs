@@ -38,7 +38,10 @@ pub struct Principal {
 }
 
 impl Principal {
-    /// A principal of `kind` that the host calls `id`: 1 to 200 characters without control characters.
+    /// A principal of `kind` that the host calls `id`.
+    ///
+    /// # Errors
+    /// An id that is not 1 to 200 bytes of UTF-8 without control characters.
     pub fn new(kind: PrincipalKind, id: impl Into<String>) -> Result<Self, InvalidValue> {
         let id = id.into();
         let fits = (1..=200).contains(&id.len()) && !id.chars().any(char::is_control);
@@ -94,6 +97,13 @@ impl fmt::Display for Principal {
 }
 
 /// Somebody who acts: a user or machine, with the groups that the host says it belongs to.
+///
+/// ```
+/// use chancery::domain::Actor;
+/// let alice = Actor::user("alice")?.in_group("payments-team")?;
+/// assert!(alice.answers_to(&"group:payments-team".parse()?));
+/// # Ok::<_, chancery::x509::InvalidValue>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor {
     principal: Principal,
@@ -113,11 +123,17 @@ impl Actor {
     }
 
     /// A user that the host calls `id`.
+    ///
+    /// # Errors
+    /// An id that is not 1 to 200 bytes without control characters.
     pub fn user(id: &str) -> Result<Self, InvalidValue> {
         Self::new(Principal::new(PrincipalKind::User, id)?)
     }
 
     /// A machine that the host calls `id`.
+    ///
+    /// # Errors
+    /// An id that is not 1 to 200 bytes without control characters.
     pub fn machine(id: &str) -> Result<Self, InvalidValue> {
         Self::new(Principal::new(PrincipalKind::Machine, id)?)
     }
@@ -128,6 +144,9 @@ impl Actor {
     }
 
     /// The same actor, also a member of the group that the host calls `id`.
+    ///
+    /// # Errors
+    /// An id that is not 1 to 200 bytes without control characters.
     pub fn in_group(mut self, id: &str) -> Result<Self, InvalidValue> {
         self.groups.push(Principal::new(PrincipalKind::Group, id)?);
         Ok(self)
@@ -149,7 +168,7 @@ impl Actor {
     }
 }
 
-/// A member's role in one Application.
+/// A member's role in one Application. A later one may do all that an earlier one may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
@@ -317,6 +336,12 @@ actions! {
 
 impl Action {
     /// Whether somebody of `standing` may do this.
+    ///
+    /// ```
+    /// use chancery::domain::{Action, Role, Standing};
+    /// assert!(Action::CertificatesCreate.is_granted_to(Standing::Member(Role::Operator)));
+    /// assert!(!Action::CertificatesCreate.is_granted_to(Standing::ProductAdministrator));
+    /// ```
     pub fn is_granted_to(self, standing: Standing) -> bool {
         let column = match standing {
             Standing::Member(Role::Admin) => Grant::Admin,

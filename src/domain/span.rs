@@ -1,4 +1,4 @@
-//! The one typed duration: `90d`, `12h`, `30m` at most where minutes are clear, or ISO 8601 (`P90D`, `PT12H`).
+//! The one typed duration: `90d`, `12h`, `30min`, or ISO 8601 (`P90D`, `PT12H`).
 
 use std::fmt;
 use std::str::FromStr;

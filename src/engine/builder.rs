@@ -18,6 +18,28 @@ use crate::x509::BlockedKeys;
 
 /// Puts an [`Engine`] together. What is not given: a store in memory, the system's clock and randomness, a sealer that
 /// refuses, no signers, no administrators, and the keys that RFCs publish as blocked.
+///
+/// A CA key that the host holds is handed over under its issuer's name, before the issuer is made and at every start:
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use chancery::domain::{Actor, IssuerKey, IssuerSpec};
+/// use chancery::engine::Engine;
+/// use chancery::signer::SoftwareSigner;
+/// use chancery::x509::KeyAlgorithm;
+///
+/// let alice = Actor::user("alice")?;
+/// let engine = Engine::builder()
+///     .signer("root".parse()?, SoftwareSigner::generate(KeyAlgorithm::P256)?)
+///     .administrator(alice.principal().clone())
+///     .build()
+///     .await?;
+/// let root = engine.acting_as(alice).create_root(IssuerSpec::new("root".parse()?, "Example Root")).await?;
+/// assert_eq!(root.key, IssuerKey::Signer, "nothing of the key is stored");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct EngineBuilder {
     store: Option<Arc<dyn Store>>,
@@ -45,6 +67,7 @@ impl Default for EngineBuilder {
 
 impl EngineBuilder {
     /// Where everything is kept.
+    /// Without one, a [`MemoryStore`]: gone with the process. To keep a handle, pass an `Arc`.
     #[must_use]
     pub fn store(mut self, store: impl Store) -> Self {
         self.store = Some(Arc::new(store));
@@ -52,6 +75,7 @@ impl EngineBuilder {
     }
 
     /// What seals private keys at rest.
+    /// Without one, keys are refused, never stored in the clear.
     #[must_use]
     pub fn sealer(mut self, sealer: impl Sealer) -> Self {
         self.sealer = Arc::new(sealer);
@@ -59,6 +83,7 @@ impl EngineBuilder {
     }
 
     /// What tells the time.
+    /// Without one, the system's.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
@@ -66,6 +91,8 @@ impl EngineBuilder {
     }
 
     /// A clock that is shared, so that a test can move it.
+    /// See
+    /// [`ManualClock`](crate::clock::ManualClock).
     #[must_use]
     pub fn shared_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -73,6 +100,8 @@ impl EngineBuilder {
     }
 
     /// Where random octets come from.
+    /// Without one, the operating system's generator. Keys are drawn
+    /// by the cryptographic library and not from here.
     #[must_use]
     pub fn entropy(mut self, entropy: impl Entropy) -> Self {
         self.entropy = Arc::new(entropy);
@@ -80,6 +109,8 @@ impl EngineBuilder {
     }
 
     /// The signer that holds the key of the issuer called `name`.
+    /// It must be handed over
+    /// at every start; a second one under the same name replaces the first.
     #[must_use]
     pub fn signer(mut self, name: Slug, signer: impl Signer) -> Self {
         self.signers.insert(name.into(), Arc::new(signer));
@@ -87,6 +118,7 @@ impl EngineBuilder {
     }
 
     /// A user, machine or group that administers the product.
+    /// May be called again for more; they are not stored.
     #[must_use]
     pub fn administrator(mut self, principal: Principal) -> Self {
         self.administrators.push(principal);
@@ -94,6 +126,7 @@ impl EngineBuilder {
     }
 
     /// Further keys that are never certified.
+    /// Those that RFC 9500 and RFC 8410 publish are blocked already.
     #[must_use]
     pub fn block_keys(mut self, keys: &BlockedKeys) -> Self {
         self.blocked_keys.extend(keys);
@@ -103,7 +136,8 @@ impl EngineBuilder {
     /// Prepares the store and checks every issuer in it.
     ///
     /// # Errors
-    /// A store that is not ready, or an issuer whose signer is missing or holds another key than its certificate: the
+    /// [`Error::Store`] for a store that is not ready or holds data of a newer version. [`Error::Issuer`] for an issuer whose
+    /// signer is missing or holds another key than its certificate, and [`Error::Seal`] for one whose key does not open: the
     /// engine does not start on a changed CA.
     pub async fn build(self) -> Result<Engine, Error> {
         let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::new()));

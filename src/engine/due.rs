@@ -8,7 +8,7 @@ use super::schema::{Entity, Replay, index, sortable};
 use crate::domain::{Actor, CertificateRequest, RequestState};
 use crate::store::{Hit, Over, Scan};
 
-/// What one round of due work did.
+/// What one round of due work did: counts of items, each counted once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DueReport {
     /// Requests whose certificate was issued.

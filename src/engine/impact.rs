@@ -46,6 +46,9 @@ impl Context {
 
 impl ImpactWalk<'_> {
     /// The next certificate, still valid today, that the new policy would refuse; `None` when all were judged.
+    ///
+    /// # Errors
+    /// [`Error::Store`], or [`Error::Certificate`] if what is stored can not be read. The walk may be continued.
     pub async fn next(&mut self) -> Result<Option<Impact<CertificateId>>, Error> {
         loop {
             if let Some(found) = self.found.next() {

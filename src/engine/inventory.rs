@@ -239,7 +239,7 @@ fn contended(error: Error) -> Error {
 pub struct Import {
     /// The Application that will own it.
     pub application: ApplicationId,
-    /// The attached profile that later renewals use; its policy judges the certificate. `None` only tracks it.
+    /// The profile that later renewals use; its policy judges the certificate. `None` only tracks it.
     pub profile: Option<ProfileId>,
     /// The certificate.
     pub certificate: Certificate,

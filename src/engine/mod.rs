@@ -3,6 +3,8 @@
 //! An [`Engine`] holds the ports. Everything is done in somebody's name: [`Engine::acting_as`] gives a [`Session`], and
 //! the permission matrix is asked on every verb. The engine spawns nothing and holds no transaction; drop a future and
 //! the verb has happened entirely, or not at all, or left a request that [`Engine::run_due`] goes on with.
+//!
+//! Begin with [`Engine::builder`]; issue with [`Session::submit`]; read [a request's walk](crate::manual::request_walk).
 
 mod authorize;
 mod builder;
@@ -37,6 +39,32 @@ pub use session::Session;
 use crate::domain::Actor;
 
 /// Certificate lifecycle management over a host's own store, keys and destinations. Cheap to clone.
+///
+/// Make one for each process and store, and a [`Session`] for each caller. Who holds the engine can act as anybody: hand
+/// sessions to request handlers, not the engine.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use chancery::domain::{Actor, IssuerSpec};
+/// use chancery::engine::Engine;
+/// use chancery::sealer::AeadSealer;
+///
+/// let alice = Actor::user("alice")?;
+/// let engine = Engine::builder()
+///     .sealer(AeadSealer::new(&[7; 32])) // in earnest: 32 random octets from a secret manager
+///     .administrator(alice.principal().clone())
+///     .build()
+///     .await?;
+/// let root = engine.acting_as(alice).create_root(IssuerSpec::new("root".parse()?, "Example Root")).await?;
+/// assert_eq!(root.name.as_str(), "root");
+///
+/// // From a timer of the host's, in any number of processes:
+/// let report = engine.run_due(100).await?;
+/// assert_eq!(report.total(), 0);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Engine {
     context: Arc<Context>,
@@ -48,13 +76,16 @@ impl Engine {
         EngineBuilder::default()
     }
 
-    /// The verbs, done in the name of `actor`. The host vouches that it is them.
+    /// The verbs, done in the name of `actor`. The host vouches that it is them, and for their groups: nothing is
+    /// authenticated here. Costs nothing; make one for each request.
     pub fn acting_as(&self, actor: Actor) -> Session {
         Session::new(Arc::clone(&self.context), actor)
     }
 
-    /// Does at most `limit` items that are due (1 to 1000): requests whose signing was cut off, and records that have
-    /// expired. Any number of workers may call it on one store.
+    /// Does at most `limit` items that are due (1 to 1000; what is beyond is cut): requests whose signing was cut off, and
+    /// records that have expired. The longest overdue come first. Any number of workers may call it on one store.
+    ///
+    /// If the report's [`total`](DueReport::total) is `limit`, more may be due: call again.
     ///
     /// # Errors
     /// The store, the signer's absence, or the source of randomness. What was done before stays done.

@@ -23,11 +23,11 @@ pub enum Outcome {
 pub struct Pending {
     /// The request.
     pub id: RequestId,
-    /// When it makes sense to ask again.
+    /// How long to wait before asking again ([`Session::request`](super::Session::request)).
     pub retry_after: Duration,
 }
 
-/// Why a request was refused: every reason.
+/// Why a request was refused: every reason. `Display` gives them as text, one a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The reasons, at least one.
@@ -89,11 +89,14 @@ impl Chain {
     }
 
     /// The root certificate, if the chain reaches one.
+    /// It is the one whose issuer and subject are the same name.
     pub fn root(&self) -> Option<&Certificate> {
         self.certificates(Root::Include).find(|certificate| certificate.is_self_issued())
     }
 
     /// PEM of the certificate and those above it.
+    /// Blocks follow each other, the certificate first, each with a final
+    /// line feed (RFC 7468 section 5).
     pub fn pem(&self, root: Root) -> String {
         self.certificates(root).map(Certificate::pem).collect()
     }
@@ -132,6 +135,31 @@ impl Issued {
     }
 
     /// PEM of the certificate and those above it, without the root: what servers are configured with.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use chancery::domain::{Actor, ApplicationSpec, Enrollment, IssuerSpec, Methods, Preset};
+    /// # use chancery::engine::{Engine, Outcome};
+    /// # let alice = Actor::user("alice")?;
+    /// # let builder = Engine::builder().sealer(chancery::sealer::AeadSealer::new(&[7; 32]));
+    /// # let engine = builder.administrator(alice.principal().clone()).build().await?;
+    /// # let session = engine.acting_as(alice);
+    /// # session.create_root(IssuerSpec::new("root".parse()?, "Example Root")).await?;
+    /// # session.save_policy(Preset::TlsServer.policy("web".parse()?)).await?;
+    /// # let web = session.save_profile(Preset::TlsServer.profile("web".parse()?, "root".parse()?, "web".parse()?)).await?;
+    /// # let spec = ApplicationSpec::new("payments-api".parse()?).attach(web.name.clone(), Methods::api());
+    /// # let payments = session.create_application(spec).await?;
+    /// # let ask = Enrollment::managed(payments.id, web.id).common_name("api.example.com").dns("api.example.com");
+    /// # let Outcome::Issued(issued) = session.submit(&ask).await? else { return Err("not issued".into()) };
+    /// use chancery::engine::Root;
+    ///
+    /// // Here the root itself issued: without it the chain is the certificate alone.
+    /// assert_eq!(issued.chain_pem(), issued.certificate().pem());
+    /// assert_eq!(issued.chain.pem(Root::Include).matches("BEGIN CERTIFICATE").count(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn chain_pem(&self) -> String {
         self.chain.pem(Root::Exclude)
     }
@@ -147,11 +175,14 @@ impl SubjectKey {
     }
 
     /// The DER document.
+    /// PKCS#8 (RFC 5958), not encrypted.
     pub fn pkcs8_der(&self) -> &Secret {
         &self.0
     }
 
     /// The PEM text, label `PRIVATE KEY`.
+    /// The Secret's [`expose`](Secret::expose) is what belongs in a key file that only its owner may
+    /// read (RFC 7468 section 10).
     pub fn pem(&self) -> Secret {
         Secret::new(pem::encode(pem::Label::PrivateKey, self.0.expose()).into_bytes())
     }

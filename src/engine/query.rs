@@ -16,6 +16,44 @@ use crate::x509::InvalidValue;
 
 /// Which certificates to find; everything given must hold. Results come in the order of the index that serves the query
 /// best: names, tags, or the end of validity.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use chancery::domain::{Actor, ApplicationSpec, Enrollment, IssuerSpec, Methods, Preset};
+/// # use chancery::engine::{Engine, Outcome};
+/// # let alice = Actor::user("alice")?;
+/// # let builder = Engine::builder().sealer(chancery::sealer::AeadSealer::new(&[7; 32]));
+/// # let engine = builder.administrator(alice.principal().clone()).build().await?;
+/// # let session = engine.acting_as(alice);
+/// # session.create_root(IssuerSpec::new("root".parse()?, "Example Root")).await?;
+/// # session.save_policy(Preset::TlsServer.policy("web".parse()?)).await?;
+/// # let web = session.save_profile(Preset::TlsServer.profile("web".parse()?, "root".parse()?, "web".parse()?)).await?;
+/// # let spec = ApplicationSpec::new("payments-api".parse()?).attach(web.name.clone(), Methods::api());
+/// # let payments = session.create_application(spec).await?;
+/// # let ask = |name: &str| Enrollment::managed(payments.id, web.id).common_name(name).dns(name);
+/// # for name in ["a.example.com", "b.example.com", "c.example.com"] { session.submit(&ask(name)).await?; }
+/// use chancery::engine::{CertificateQuery, NameQuery};
+///
+/// let query = CertificateQuery {
+///     application: Some(payments.id),
+///     name: Some(NameQuery::Under("example.com".into())),
+///     page_size: 2,
+///     ..CertificateQuery::default()
+/// };
+/// let (mut found, mut after) = (Vec::new(), None);
+/// loop {
+///     let page = session.certificates(&query, after.as_ref()).await?;
+///     found.extend(page.items);
+///     after = page.next;
+///     if after.is_none() {
+///         break;
+///     }
+/// }
+/// assert_eq!(found.len(), 3);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CertificateQuery {
     /// Those of one Application. Only product administrators may leave it open.
@@ -39,9 +77,9 @@ pub struct CertificateQuery {
 /// A name to look for, in subject alternative names and common names, whatever its case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NameQuery {
-    /// Exactly this name.
+    /// Exactly this name: `api.example.com`, `*.example.com`, `192.0.2.7`, `jane@example.com`, or a common name.
     Exact(String),
-    /// This domain and everything under it.
+    /// This domain and everything under it: `example.com` finds `example.com`, `api.example.com` and `*.example.com`.
     Under(String),
 }
 
@@ -60,7 +98,7 @@ pub struct Page<T> {
 pub struct PageToken(String);
 
 impl PageToken {
-    /// Takes a token back from a client.
+    /// Takes a token back from a client. Whether it is one is seen when it is used.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }

@@ -1,4 +1,7 @@
 //! The signer port: a CA key, wherever it is.
+//!
+//! [`SoftwareSigner`] holds a key in memory. To put an HSM or a KMS behind the port, implement [`Signer`] with
+//! [`Locality::Remote`] and run the conformance kit on it (feature `conformance`).
 
 use std::fmt::Debug;
 
@@ -24,7 +27,7 @@ pub use software::{SoftwareSigner, SoftwareSignerError};
 /// - Dropping the future may leave a signature made; it must not leave the signer unusable.
 #[async_trait]
 pub trait Signer: Debug + Send + Sync + 'static {
-    /// The public half of the key.
+    /// The public half of the key. Read once and kept: asking must cost nothing.
     fn public_key(&self) -> &PublicKey;
 
     /// What it can sign with, the usual one first; at least one.
@@ -33,7 +36,11 @@ pub trait Signer: Debug + Send + Sync + 'static {
     /// Where the signing happens.
     fn locality(&self) -> Locality;
 
-    /// Signs `message`.
+    /// Signs `message`, all of it: hashing is the signer's.
+    ///
+    /// # Errors
+    /// [`SignError::Refused`] for good, for an algorithm that is not listed, too; [`SignError::Unavailable`] if it certainly
+    /// did not sign; [`SignError::Unknown`] if it may have.
     async fn sign(&self, algorithm: SignatureAlgorithm, message: &[u8]) -> Result<Vec<u8>, SignError>;
 }
 

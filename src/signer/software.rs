@@ -32,16 +32,29 @@ pub struct SoftwareSignerError {
 
 impl SoftwareSigner {
     /// A signer with a new key. RSA takes from a tenth of a second (2048 bits) to seconds (4096 bits) of one core.
+    ///
+    /// # Errors
+    /// The cryptographic library failed.
     pub fn generate(algorithm: KeyAlgorithm) -> Result<Self, SoftwareSignerError> {
         PrivateKey::generate(algorithm).map(|key| Self { key }).map_err(unusable)
     }
 
     /// A signer with the key of an unencrypted PKCS#8 document, DER.
+    /// Version 1 or 2 (RFC 5958); the key
+    /// is checked as every key is that is certified.
+    ///
+    /// # Errors
+    /// It is not one PKCS#8 document, of an unknown algorithm or size, weak, or its halves do not fit each other.
     pub fn from_pkcs8_der(der: &[u8]) -> Result<Self, SoftwareSignerError> {
         PrivateKey::from_pkcs8_der(der).map(|key| Self { key }).map_err(unusable)
     }
 
     /// A signer with the key of an unencrypted PKCS#8 document, PEM label `PRIVATE KEY`.
+    /// At most
+    /// 64 KiB (RFC 7468 section 10).
+    ///
+    /// # Errors
+    /// As [`from_pkcs8_der`](Self::from_pkcs8_der), and if there is not exactly one such block.
     pub fn from_pkcs8_pem(text: &str) -> Result<Self, SoftwareSignerError> {
         let blocks = pem::decode_all(text, pem::Label::PrivateKey.as_str(), 64 * 1024).map_err(unusable)?;
         let secrets: Vec<Secret> = blocks.into_iter().map(Secret::new).collect();
@@ -52,6 +65,10 @@ impl SoftwareSigner {
     }
 
     /// The key as an unencrypted PKCS#8 document, DER.
+    /// Who stores it must seal it.
+    ///
+    /// # Errors
+    /// The cryptographic library failed.
     pub fn to_pkcs8_der(&self) -> Result<Secret, SoftwareSignerError> {
         self.key.to_pkcs8_der().map(Secret::from).map_err(unusable)
     }

@@ -9,6 +9,9 @@ impl Batch {
     /// Judges the batch against the port's limits, with [`StoreError::Invalid`] for the first that is broken.
     ///
     /// Every store calls this at the start of [`Store::commit`](super::Store::commit).
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`], with the clause and the value seen.
     pub fn validate(&self) -> Result<(), StoreError> {
         at_most("writes in a batch", self.writes.len(), MAX_BATCH_WRITES)?;
         self.writes.iter().try_for_each(validate_write)?;
@@ -20,6 +23,9 @@ impl Scan {
     /// Judges the scan against the port's limits, with [`StoreError::Invalid`] for the first that is broken.
     ///
     /// Every store calls this at the start of [`Store::scan`](super::Store::scan).
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`], with the clause and the value seen.
     pub fn validate(&self) -> Result<(), StoreError> {
         if self.limit == 0 {
             return invalid("a scan asks for no hits".into());

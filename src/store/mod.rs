@@ -7,6 +7,9 @@
 //!
 //! Uniqueness is an [`Expect::Absent`] on a document whose id *is* the unique name. Optimistic reading is a
 //! [`Write::Check`] on each document that a decision was based on.
+//!
+//! [`MemoryStore`] is here always, `sqlite::SqliteStore` with the feature `sqlite`. To write your own, see
+//! [writing a store](crate::manual::stores).
 
 use std::borrow::Cow;
 use std::fmt::Debug;
@@ -76,15 +79,28 @@ pub trait Store: Debug + Send + Sync + 'static {
     ///
     /// Idempotent, and safe when several processes call it at once. Refuses data written under a newer
     /// [`Schema::version`] with [`StoreError::Newer`]. SQL stores create one readable view for each kind.
+    ///
+    /// # Errors
+    /// [`StoreError::Newer`], [`StoreError::Unavailable`], [`StoreError::Corrupt`] for data that is not a store's.
     async fn prepare(&self, schema: &Schema) -> Result<(), StoreError>;
 
     /// Reads documents by key, in the order asked for; `None` where there is no such document.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     async fn get(&self, keys: &[Key]) -> Result<Vec<Option<Document>>, StoreError>;
 
     /// Reads a range, in order, at most [`Scan::limit`] hits. Continue with [`Scan::after`] the last hit.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`], [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     async fn scan(&self, scan: &Scan) -> Result<Vec<Hit>, StoreError>;
 
     /// Applies a batch: all or nothing. What a batch without a put or delete answers has no meaning beyond success.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`], [`StoreError::Invalid`], [`StoreError::Unavailable`]: nothing was written.
+    /// [`StoreError::Unknown`]: it may have been.
     async fn commit(&self, batch: Batch) -> Result<Version, StoreError>;
 }
 

@@ -91,19 +91,28 @@ pub struct SanSpec {
 }
 
 impl San {
-    /// A DNS name; internationalised names are turned into A-labels.
+    /// A DNS name (dNSName, RFC 5280 section 4.2.1.6); internationalised names are turned into A-labels.
+    ///
+    /// # Errors
+    /// No host name, nor one with `*` as its whole first label.
     pub fn dns(text: &str) -> Result<Self, InvalidValue> {
         text.parse().map(Self::Dns)
     }
 
-    /// An IP address in the usual notation.
+    /// An IP address in the usual notation (iPAddress).
+    ///
+    /// # Errors
+    /// No address, or an IPv4-mapped IPv6 address.
     pub fn ip(text: &str) -> Result<Self, InvalidValue> {
         let accepted = "an IPv4 or IPv6 address, such as `192.0.2.1` or `2001:db8::1`";
         let address: IpAddr = text.parse().map_err(|_| InvalidValue::new("ip_address", text, accepted))?;
         Self::from_address(address)
     }
 
-    /// An address. IPv4-mapped IPv6 addresses are refused, for a rule on the IPv4 address would not see them.
+    /// An address.
+    ///
+    /// # Errors
+    /// IPv4-mapped IPv6 addresses, for a rule on the IPv4 address would not see them.
     pub fn from_address(address: IpAddr) -> Result<Self, InvalidValue> {
         match address {
             IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some() => {
@@ -113,17 +122,27 @@ impl San {
         }
     }
 
-    /// An e-mail address.
+    /// An e-mail address (rfc822Name).
+    ///
+    /// # Errors
+    /// No mailbox of a plain local part and a DNS name.
     pub fn email(text: &str) -> Result<Self, InvalidValue> {
         text.parse().map(Self::Email)
     }
 
-    /// An absolute URI.
+    /// An absolute URI (uniformResourceIdentifier), at most 2048 characters, kept as written.
+    ///
+    /// # Errors
+    /// No absolute URI (RFC 3986), or one whose host or path is spelled in a way that hides what it is.
     pub fn uri(text: &str) -> Result<Self, InvalidValue> {
         text.parse().map(Self::Uri)
     }
 
-    /// A user principal name. The realm is a DNS name and becomes canonical, so that a rule on it sees one spelling.
+    /// A user principal name (an otherName). The realm is a DNS name and becomes canonical, so that a rule on it sees one
+    /// spelling.
+    ///
+    /// # Errors
+    /// More than 1024 bytes, control characters, spaces or `*`, or a realm that is no DNS name.
     pub fn upn(text: &str) -> Result<Self, InvalidValue> {
         let is_plain = text.len() <= 1024 && !text.chars().any(|c| c.is_control() || c.is_whitespace() || c == '*');
         let parts = text.split_once('@').filter(|(user, _)| is_plain && !user.is_empty());
@@ -133,6 +152,9 @@ impl San {
     }
 
     /// A name of `kind` from its text.
+    ///
+    /// # Errors
+    /// Those of the kind's own function.
     pub fn parse(kind: SanKind, text: &str) -> Result<Self, InvalidValue> {
         match kind {
             SanKind::DnsName => Self::dns(text),

@@ -14,6 +14,8 @@ use crate::x509::{Attribute, BasicConstraints, Content, ExtendedKeyUsage, KeyUsa
 impl Policy {
     /// Judges what a certificate would say, at the instant `now`.
     ///
+    /// `now` matters only for how far notBefore may lie in the past.
+    ///
     /// A pure function: the same policy, content and instant give the same verdict. Violations are made only of what
     /// breaks a rule: a content that passes costs few allocations or none.
     pub fn judge(&self, content: &Content, now: OffsetDateTime) -> Verdict {

@@ -6,7 +6,9 @@ use super::{Contradiction, Table};
 use crate::domain::{Slug, Span};
 use crate::x509::{Attribute, ExtendedKeyUsage, InvalidValue, KeyAlgorithm, KeyUsage, SanKind, SignatureAlgorithm};
 
-/// An issuance policy as data. Become a [`Policy`](super::Policy) through `TryFrom`.
+/// An issuance policy as data. Becomes a [`Policy`](super::Policy) by `TryFrom`, which reports every fault at once.
+///
+/// See [writing a policy](crate::manual::policies).
 ///
 /// ```
 /// use chancery::domain::policy::{Policy, PolicySpec};
@@ -30,13 +32,13 @@ pub struct PolicySpec {
     /// Which subject attributes there may be, with which values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<Table<Attribute, ValueRules>>,
-    /// Which subject alternative names there may be.
+    /// Which subject alternative names there may be (RFC 5280 section 4.2.1.6).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sans: Option<Table<SanKind, ValueRules>>,
-    /// Which key usages there may be.
+    /// Which key usages there may be (RFC 5280 section 4.2.1.3).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_usages: Option<SetRules<KeyUsage>>,
-    /// Which extended key usages there may be.
+    /// Which extended key usages there may be (RFC 5280 section 4.2.1.12).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extended_key_usages: Option<SetRules<ExtendedKeyUsage>>,
     /// Which algorithms there may be.
