@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use time::OffsetDateTime;
 
 use super::cache::Cache;
@@ -79,7 +80,14 @@ impl Context {
 
     /// A new change by `actor`, as of `now`.
     pub(super) fn change<'a>(&'a self, actor: &'a Actor, now: OffsetDateTime) -> Result<Change<'a>, Error> {
-        Ok(Change { context: self, actor, now, random: self.random()?, batch: Batch::new() })
+        Ok(Change {
+            context: self,
+            actor,
+            now,
+            random: self.random()?,
+            batch: Batch::new(),
+            scratch: Vec::with_capacity(4096),
+        })
     }
 }
 
@@ -114,6 +122,7 @@ pub(super) struct Change<'a> {
     pub(super) now: OffsetDateTime,
     pub(super) random: Random,
     batch: Batch,
+    scratch: Vec<u8>,
 }
 
 impl Change<'_> {
@@ -156,7 +165,10 @@ impl Change<'_> {
 
     fn put<T: Entity>(&mut self, value: &T, expect: Expect) -> Result<(), Error> {
         let entries: Vec<IndexEntry> = value.entries();
-        let body = serde_json::to_vec(value).map_err(Error::encoding)?.into();
+        // One buffer for all documents of the change: it grows once.
+        self.scratch.clear();
+        serde_json::to_writer(&mut self.scratch, value).map_err(Error::encoding)?;
+        let body = Bytes::copy_from_slice(&self.scratch);
         self.batch.push(Write::Put { key: value.key(), expect, body, entries });
         Ok(())
     }
