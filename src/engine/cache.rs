@@ -72,15 +72,6 @@ impl Issuer {
     }
 }
 
-/// Whether a setting may come from the cache.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Freshness {
-    /// It may.
-    Cached,
-    /// It must be read.
-    Fresh,
-}
-
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     settings: RwLock<HashMap<(ApplicationId, ProfileId), Arc<Setting>>>,
@@ -88,20 +79,19 @@ pub(super) struct Cache {
 }
 
 impl Context {
+    /// What an attachment issued with when it was last read.
+    pub(super) fn cached_setting(&self, application: ApplicationId, profile: ProfileId) -> Option<Arc<Setting>> {
+        let settings = self.cache.settings.read().unwrap_or_else(PoisonError::into_inner);
+        settings.get(&(application, profile)).cloned()
+    }
+
     /// What the attachment of `profile` to `application` issues with.
     pub(super) async fn setting(
         &self,
-        application: ApplicationId,
+        application: Versioned<Application>,
         profile: ProfileId,
-        freshness: Freshness,
     ) -> Result<Arc<Setting>, Error> {
-        let key = (application, profile);
-        if freshness == Freshness::Cached {
-            let settings = self.cache.settings.read().unwrap_or_else(PoisonError::into_inner);
-            if let Some(setting) = settings.get(&key) {
-                return Ok(Arc::clone(setting));
-            }
-        }
+        let key = (application.value.id, profile);
         let setting = Arc::new(self.read_setting(application, profile).await?);
         let mut settings = self.cache.settings.write().unwrap_or_else(PoisonError::into_inner);
         if settings.len() >= MOST_SETTINGS {
@@ -111,8 +101,7 @@ impl Context {
         Ok(setting)
     }
 
-    async fn read_setting(&self, application: ApplicationId, profile: ProfileId) -> Result<Setting, Error> {
-        let application = self.application(application).await?;
+    async fn read_setting(&self, application: Versioned<Application>, profile: ProfileId) -> Result<Setting, Error> {
         let profile: Versioned<Profile> = self.load(&profile.to_string()).await?;
         let policy: Versioned<PolicyRecord> = self.load(&profile.value.policy.to_string()).await?;
         let rules = Policy::try_from(policy.value.spec.clone())?;

@@ -64,11 +64,21 @@ impl Context {
             }
             Err(error) => return Err(error),
         };
-        let issuer = self.issuer(issuer).await?;
-        match self.resume(Versioned { value: request, version }, issuer).await? {
-            Outcome::Issued(_) => report.issued += 1,
-            Outcome::Pending(_) => report.postponed += 1,
-            Outcome::Refused(_) => report.failed += 1,
+        let id = request.id;
+        let resumed = match self.issuer(issuer).await {
+            Ok(issuer) => self.resume(Versioned { value: request, version }, issuer).await,
+            Err(error) => Err(error),
+        };
+        match resumed {
+            Ok(Outcome::Issued(_)) => report.issued += 1,
+            Ok(Outcome::Pending(_)) => report.postponed += 1,
+            Ok(Outcome::Refused(_)) => report.failed += 1,
+            Err(Error::Store(error)) => return Err(error.into()),
+            // It comes up again; the others do not wait for it.
+            Err(error) => {
+                tracing::warn!(request = %id, %error, "a request could not be taken up again");
+                report.postponed += 1;
+            }
         }
         Ok(())
     }

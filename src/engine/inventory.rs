@@ -56,8 +56,10 @@ impl Context {
         let mut found = Vec::new();
         for hit in self.store.scan(&scan).await? {
             let record: CertificateRecord = decode(&hit.document.key, &hit.document.body)?;
-            if self.may(actor, Action::CertificatesRead, &record).await.is_ok() {
-                found.push(record);
+            match self.may(actor, Action::CertificatesRead, &record).await {
+                Ok(()) => found.push(record),
+                Err(Error::NotFound { .. }) => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(found)
@@ -185,7 +187,7 @@ impl Context {
         let application = self.permitted(actor, import.application, Action::CertificatesImport).await?;
         let profile = match import.profile {
             Some(profile) => {
-                let setting = self.setting(import.application, profile, super::cache::Freshness::Fresh).await?;
+                let setting = self.setting(application.clone(), profile).await?;
                 let content = import.certificate.content();
                 let verdict = setting.rules.judge(content, content.validity.not_before());
                 if !verdict.permits() {

@@ -196,7 +196,7 @@ fn name_range(name: &NameQuery, scoped: impl Fn(String) -> String) -> (String, S
     match name {
         NameQuery::Exact(name) => {
             let value = scoped(searchable(name));
-            (value.clone(), format!("{value}\u{0}"))
+            (value.clone(), format!("{value}\u{1}"))
         }
         // Each label ends with a dot, and `/` is the character behind it: the domain itself and what is under it.
         NameQuery::Under(domain) => {
@@ -256,7 +256,7 @@ impl Context {
         for principal in actor.principals() {
             let mut scan = Scan::new(Over::Index(index::APPLICATION_MEMBER.into()), MAX_SCAN_LIMIT);
             scan.from = Some(principal.to_string());
-            scan.to = Some(format!("{principal}\u{0}"));
+            scan.to = Some(format!("{principal}\u{1}"));
             loop {
                 let page: Page<Application> = self.page(&scan).await?;
                 items.extend(page.items);

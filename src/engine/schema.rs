@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
+use super::submit::hex;
+use crate::crypto;
 use crate::domain::policy::PolicySpec;
 use crate::domain::{
     Application, CertificateId, CertificateRecord, CertificateRequest, Event, IssuerRecord, PolicyId, Profile,
@@ -288,6 +290,9 @@ impl Entity for CertificateRecord {
     }
 }
 
+/// Longer names are indexed by their beginning and a digest: the store takes values of a bounded length.
+const LONGEST_INDEXED_NAME: usize = 256;
+
 /// The names that a certificate is found by: subject alternative names, and the common name if it is none of them.
 fn searchable_names(record: &CertificateRecord) -> Vec<String> {
     let mut names: Vec<String> = record.sans.iter().map(searchable_san).collect();
@@ -303,8 +308,16 @@ fn searchable_names(record: &CertificateRecord) -> Vec<String> {
 fn searchable_san(san: &San) -> String {
     match san {
         San::Dns(name) => from_the_top(name.as_str()),
-        other => other.value().to_lowercase(),
+        other => bounded(other.value().to_lowercase()),
     }
+}
+
+fn bounded(name: String) -> String {
+    if name.len() <= LONGEST_INDEXED_NAME {
+        return name;
+    }
+    let beginning = &name[..name.floor_char_boundary(LONGEST_INDEXED_NAME)];
+    format!("{beginning}#{}", hex(&crypto::sha256(name.as_bytes())))
 }
 
 /// A name as people type it, in the form in which it is indexed.
@@ -312,7 +325,7 @@ pub(super) fn searchable(name: &str) -> String {
     let is_address = name.parse::<std::net::IpAddr>().is_ok();
     match San::dns(name) {
         Ok(San::Dns(dns)) if !is_address => from_the_top(dns.as_str()),
-        _ => name.to_lowercase(),
+        _ => bounded(name.to_lowercase()),
     }
 }
 

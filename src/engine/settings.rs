@@ -40,7 +40,8 @@ impl Context {
         let policy: PolicyId = self.resolve(PolicyRecord::KIND, spec.policy.as_str()).await?;
         let policy: Versioned<PolicyRecord> = self.load(&policy.to_string()).await?;
         spec.check(&Policy::try_from(policy.value.spec.clone())?, change.now)?;
-        change.check(policy.value.key(), policy.version);
+        // Written anew, so that a deletion of the policy that is under way fails.
+        change.update(&policy.value, policy.version)?;
         let issuer = self.issuer_choice(&spec.issuer).await?;
         let earlier: Option<Versioned<Profile>> = self.find_named(&spec.name).await?;
         let fresh = ProfileId::new(change.now, change.random.take());
@@ -96,7 +97,10 @@ impl Context {
         change.delete(&record.value, record.version);
         let what = format!("{} deleted", record.value.key());
         change.event(None, EventKind::ConfigurationDeleted { what })?;
-        change.commit().await.map(drop)
+        match change.commit().await {
+            Err(error) if error.is_conflict() => Err(Error::Contended),
+            committed => committed.map(drop),
+        }
     }
 
     /// Makes an Application; whoever makes it becomes an Admin of it.

@@ -1,8 +1,10 @@
 //! Submitting a request: complete, judge, and hand a permit on to issuing. The one way to a certificate.
 
+use std::sync::Arc;
+
 use time::{Duration, OffsetDateTime};
 
-use super::cache::{Freshness, Setting};
+use super::cache::Setting;
 use super::context::{Context, Versioned};
 use super::error::Error;
 use super::issue::Permit;
@@ -11,10 +13,9 @@ use super::schema::{Entity, Replay};
 use crate::crypto;
 use crate::domain::policy::{Problem, Violation};
 use crate::domain::{
-    Action, Actor, CertificateRequest, Draft, Enrollment, EventKind, Metadata, RequestId, Source, complete,
+    Action, Actor, Application, CertificateRequest, Draft, Enrollment, EventKind, Metadata, RequestId, Source, complete,
 };
 use crate::store::{Batch, Write};
-use crate::x509::{Lint, lint_content};
 
 /// How long an idempotency key is remembered.
 const REPLAY_WINDOW: Duration = Duration::hours(24);
@@ -27,24 +28,27 @@ impl Context {
     /// Judges a request and, if it is permitted, issues.
     pub(super) async fn submit(&self, actor: &Actor, enrollment: &Enrollment) -> Result<Outcome, Error> {
         let idempotency = Idempotency::of(actor, enrollment)?;
-        let mut freshness = Freshness::Cached;
+        let mut cached = self.cached_setting(enrollment.application, enrollment.profile);
         for _ in 0..MOST_ATTEMPTS {
             if let Some(outcome) = self.replay(actor, enrollment, idempotency.as_ref()).await? {
                 return Ok(outcome);
             }
+            let is_cached = cached.is_some();
+            let setting = match cached.take() {
+                Some(setting) => setting,
+                None => self.setting_for(actor, enrollment).await?,
+            };
             let now = self.now();
-            let setting = self.setting(enrollment.application, enrollment.profile, freshness).await?;
-            let allowed = self.authorize_submit(actor, &setting);
-            let decision = allowed.map(|()| self.decide(enrollment, &setting, now));
-            match decision {
+            let allowed = self.authorize_submit(actor, &setting.application.value);
+            match allowed.map(|()| self.decide(enrollment, &setting, now)) {
                 // A refusal by a cached setting may be out of date.
-                Err(_) | Ok(Err(_)) if freshness == Freshness::Cached => freshness = Freshness::Fresh,
+                Err(_) | Ok(Err(_)) if is_cached => {}
                 Err(error) => return Err(error),
                 Ok(Err(refusal)) => return self.refuse(actor, &setting, refusal).await,
                 Ok(Ok(draft)) => {
                     let permit = Permit::new(setting, enrollment, (draft, now), idempotency.clone());
                     match self.issue(actor, permit).await {
-                        Err(error) if error.is_conflict() => freshness = Freshness::Fresh,
+                        Err(error) if error.is_conflict() => {}
                         issued => return issued,
                     }
                 }
@@ -59,14 +63,20 @@ impl Context {
         actor: &Actor,
         enrollment: &Enrollment,
     ) -> Result<Result<Draft, Refusal>, Error> {
-        let setting = self.setting(enrollment.application, enrollment.profile, Freshness::Fresh).await?;
-        self.authorize_submit(actor, &setting)?;
+        let setting = self.setting_for(actor, enrollment).await?;
         Ok(self.decide(enrollment, &setting, self.now()))
     }
 
-    fn authorize_submit(&self, actor: &Actor, setting: &Setting) -> Result<(), Error> {
-        self.authorize(actor, Action::CertificatesCreate, &setting.application.value)?;
-        self.authorize(actor, Action::ProfilesIssue, &setting.application.value)
+    /// What a request is judged by, read anew; nothing is told of it to those who may not ask here.
+    async fn setting_for(&self, actor: &Actor, enrollment: &Enrollment) -> Result<Arc<Setting>, Error> {
+        let application = self.application(enrollment.application).await?;
+        self.authorize_submit(actor, &application.value)?;
+        self.setting(application, enrollment.profile).await
+    }
+
+    fn authorize_submit(&self, actor: &Actor, application: &Application) -> Result<(), Error> {
+        self.authorize(actor, Action::CertificatesCreate, application)?;
+        self.authorize(actor, Action::ProfilesIssue, application)
     }
 
     /// The judgement on a completed request: everything that is wrong with it at once.
@@ -75,9 +85,7 @@ impl Context {
         let terms = (&setting.profile.value, &setting.rules, &setting.terms);
         let draft = complete(asked, enrollment.method, terms, now);
         let mut violations = attachment_violations(enrollment, setting);
-        violations.extend(draft.violations.iter().cloned());
-        violations.extend(setting.rules.judge(&draft.content, now).into_violations());
-        violations.extend(lint_content(&draft.content).into_iter().map(unsound));
+        violations.extend(draft.judge(&setting.rules, now).into_violations());
         violations.extend(Metadata::faults(&enrollment.metadata).into_iter().map(|fault| Violation {
             field: "metadata".into(),
             problem: Problem::Invalid,
@@ -104,7 +112,8 @@ impl Context {
         })
     }
 
-    async fn refuse(&self, actor: &Actor, setting: &Setting, refusal: Refusal) -> Result<Outcome, Error> {
+    /// Answers with a refusal, of which an event tells.
+    pub(super) async fn refuse(&self, actor: &Actor, setting: &Setting, refusal: Refusal) -> Result<Outcome, Error> {
         let mut change = self.change(actor, self.now())?;
         let kind =
             EventKind::IssuanceRefused { profile: setting.profile.value.id, violations: refusal.violations.clone() };
@@ -162,7 +171,11 @@ impl Context {
         let request: Versioned<CertificateRequest> = self.load(&id.to_string()).await?;
         let mut outcome = self.settled(request.value).await?;
         if let Outcome::Issued(issued) = &mut outcome {
-            issued.private_key = self.private_key(actor, issued.record.id).await.ok();
+            issued.private_key = match self.private_key(actor, issued.record.id).await {
+                Ok(key) => Some(key),
+                Err(Error::PrivateKey { .. } | Error::Forbidden { .. } | Error::NotFound { .. }) => None,
+                Err(error) => return Err(error),
+            };
         }
         Ok(outcome)
     }
@@ -178,16 +191,6 @@ pub(super) fn failed(reason: &str) -> Violation {
         problem: Problem::Unsound,
         rule: "the issuer's signer refused".into(),
         seen: reason.to_owned(),
-        allowed: Vec::new(),
-    }
-}
-
-pub(super) fn unsound(lint: Lint) -> Violation {
-    Violation {
-        field: "certificate".into(),
-        problem: Problem::Unsound,
-        rule: "standard: lint".into(),
-        seen: lint.to_string(),
         allowed: Vec::new(),
     }
 }

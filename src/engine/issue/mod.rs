@@ -69,7 +69,7 @@ impl Context {
         let serial = Serial::from_random(change.random.take());
         let prepared = match Prepared::new(&permit, key.public(), &serial, &by.authority)? {
             Ok(prepared) => prepared,
-            Err(violations) => return Ok(Outcome::Refused(Refusal { violations })),
+            Err(violations) => return self.refuse(actor, &permit.setting, Refusal { violations }).await,
         };
         let request = RequestId::new(change.now, change.random.take());
         let certificate = CertificateId::new(change.now, change.random.take());

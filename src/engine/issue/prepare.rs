@@ -8,7 +8,7 @@ use crate::domain::policy::{Problem, Violation};
 use crate::domain::{Draft, Enrollment, Metadata, Method, Source};
 use crate::engine::cache::{Issuer, Setting};
 use crate::engine::error::Error;
-use crate::engine::submit::{Idempotency, unsound};
+use crate::engine::submit::Idempotency;
 use crate::sealer::Secret;
 use crate::signer::{Signer, SoftwareSigner};
 use crate::x509::tbs::{self, Authority};
@@ -112,7 +112,7 @@ impl Prepared {
     ) -> Result<Result<Self, Vec<Violation>>, Error> {
         let tbs = tbs::build(&permit.draft.content, key, serial, authority).map_err(Error::encoding)?;
         let view = TbsView::from_der(&tbs, key)?;
-        let mut violations: Vec<Violation> = lint_tbs(&view).into_iter().map(unsound).collect();
+        let mut violations: Vec<Violation> = lint_tbs(&view).into_iter().map(Violation::from).collect();
         violations.extend(permit.setting.rules.judge(&view.content, permit.judged_at).into_violations());
         if view.content != permit.draft.content || view.serial != *serial || view.issuer_der != *authority.name_der {
             violations.push(said_otherwise());
