@@ -5,13 +5,15 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
+use super::submit::hex;
+use crate::crypto;
 use crate::domain::policy::PolicySpec;
 use crate::domain::{
     Application, CertificateId, CertificateRecord, CertificateRequest, Event, IssuerRecord, PolicyId, Profile,
     RequestState,
 };
 use crate::domain::{Octets, RequestId};
-use crate::store::{Column, IndexEntry, Key, KindSchema, Schema};
+use crate::store::{Column, IndexEntry, Key, KindSchema, MAX_KEY_BYTES, Schema};
 use crate::x509::San;
 
 /// A value that is kept as a document.
@@ -273,7 +275,7 @@ impl Entity for CertificateRecord {
             entries.push(IndexEntry::new(index::CERTIFICATE_NAME, name));
         }
         for (key, value) in self.metadata.iter() {
-            let tag = format!("{key}={value}|{end}");
+            let tag = format!("{}|{end}", tag_entry(key, value));
             if let Some(application) = self.application {
                 let value = format!("{application}|{tag}");
                 entries.push(IndexEntry::new(index::CERTIFICATE_APPLICATION_TAG, value));
@@ -303,17 +305,35 @@ fn searchable_names(record: &CertificateRecord) -> Vec<String> {
 fn searchable_san(san: &San) -> String {
     match san {
         San::Dns(name) => from_the_top(name.as_str()),
-        other => other.value().to_lowercase(),
+        other => bounded(other.value().to_lowercase()),
     }
 }
 
 /// A name as people type it, in the form in which it is indexed.
 pub(super) fn searchable(name: &str) -> String {
-    let is_address = name.parse::<std::net::IpAddr>().is_ok();
-    match San::dns(name) {
-        Ok(San::Dns(dns)) if !is_address => from_the_top(dns.as_str()),
-        _ => name.to_lowercase(),
+    if let Ok(address) = name.parse::<std::net::IpAddr>() {
+        return address.to_string();
     }
+    match San::dns(name) {
+        Ok(San::Dns(dns)) => from_the_top(dns.as_str()),
+        _ => bounded(name.to_lowercase()),
+    }
+}
+
+/// A tag in the form in which it is indexed.
+pub(super) fn tag_entry(key: &str, value: &str) -> String {
+    bounded(format!("{key}={value}"))
+}
+
+/// Index values have a bound in every store: the tail of a longer one becomes its digest.
+fn bounded(text: String) -> String {
+    const LONGEST: usize = MAX_KEY_BYTES - 100;
+    if text.len() <= LONGEST {
+        return text;
+    }
+    let ends = text.char_indices().map(|(at, _)| at);
+    let head = ends.take_while(|at| *at <= LONGEST - 65).last().unwrap_or_default();
+    format!("{}#{}", &text[..head], hex(&crypto::sha256(text.as_bytes())))
 }
 
 /// `api.example.com` as `com.example.api.`: what is under a domain lies together, right behind the domain itself.

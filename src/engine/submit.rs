@@ -1,5 +1,7 @@
 //! Submitting a request: complete, judge, and hand a permit on to issuing. The one way to a certificate.
 
+use std::sync::Arc;
+
 use time::{Duration, OffsetDateTime};
 
 use super::cache::{Freshness, Setting};
@@ -11,7 +13,7 @@ use super::schema::{Entity, Replay};
 use crate::crypto;
 use crate::domain::policy::{Problem, Violation};
 use crate::domain::{
-    Action, Actor, CertificateRequest, Draft, Enrollment, EventKind, Metadata, RequestId, Source, complete,
+    Action, Actor, Application, CertificateRequest, Draft, Enrollment, EventKind, Metadata, RequestId, Source, complete,
 };
 use crate::store::{Batch, Write};
 use crate::x509::{Lint, lint_content};
@@ -33,8 +35,8 @@ impl Context {
                 return Ok(outcome);
             }
             let now = self.now();
-            let setting = self.setting(enrollment.application, enrollment.profile, freshness).await?;
-            let allowed = self.authorize_submit(actor, &setting);
+            let setting = self.setting_for(actor, enrollment, freshness).await?;
+            let allowed = self.authorize_submit(actor, &setting.application.value);
             let decision = allowed.map(|()| self.decide(enrollment, &setting, now));
             match decision {
                 // A refusal by a cached setting may be out of date.
@@ -59,18 +61,39 @@ impl Context {
         actor: &Actor,
         enrollment: &Enrollment,
     ) -> Result<Result<Draft, Refusal>, Error> {
-        let setting = self.setting(enrollment.application, enrollment.profile, Freshness::Fresh).await?;
-        self.authorize_submit(actor, &setting)?;
+        let setting = self.setting_for(actor, enrollment, Freshness::Fresh).await?;
+        self.authorize_submit(actor, &setting.application.value)?;
         Ok(self.decide(enrollment, &setting, self.now()))
     }
 
-    fn authorize_submit(&self, actor: &Actor, setting: &Setting) -> Result<(), Error> {
-        self.authorize(actor, Action::CertificatesCreate, &setting.application.value)?;
-        self.authorize(actor, Action::ProfilesIssue, &setting.application.value)
+    /// What the request is judged with. What is missing, or wrong with it, is told only to those who may ask at all.
+    async fn setting_for(
+        &self,
+        actor: &Actor,
+        enrollment: &Enrollment,
+        freshness: Freshness,
+    ) -> Result<Arc<Setting>, Error> {
+        match self.setting(enrollment.application, enrollment.profile, freshness).await {
+            Ok(setting) => Ok(setting),
+            Err(error) => {
+                let application = self.application(enrollment.application).await?;
+                self.authorize_submit(actor, &application.value)?;
+                Err(error)
+            }
+        }
+    }
+
+    fn authorize_submit(&self, actor: &Actor, application: &Application) -> Result<(), Error> {
+        self.authorize(actor, Action::CertificatesCreate, application)?;
+        self.authorize(actor, Action::ProfilesIssue, application)
     }
 
     /// The judgement on a completed request: everything that is wrong with it at once.
     fn decide(&self, enrollment: &Enrollment, setting: &Setting, now: OffsetDateTime) -> Result<Draft, Refusal> {
+        if setting.application.value.attachment(enrollment.profile).is_none() {
+            // Nothing more: what a policy says is not for Applications that its profile is not attached to.
+            return Err(Refusal { violations: attachment_violations(enrollment, setting) });
+        }
         let asked = (&enrollment.source, &enrollment.names, &enrollment.terms);
         let terms = (&setting.profile.value, &setting.rules, &setting.terms);
         let draft = complete(asked, enrollment.method, terms, now);
@@ -104,7 +127,8 @@ impl Context {
         })
     }
 
-    async fn refuse(&self, actor: &Actor, setting: &Setting, refusal: Refusal) -> Result<Outcome, Error> {
+    /// Answers a refusal, and records that it was given.
+    pub(super) async fn refuse(&self, actor: &Actor, setting: &Setting, refusal: Refusal) -> Result<Outcome, Error> {
         let mut change = self.change(actor, self.now())?;
         let kind =
             EventKind::IssuanceRefused { profile: setting.profile.value.id, violations: refusal.violations.clone() };
@@ -162,7 +186,12 @@ impl Context {
         let request: Versioned<CertificateRequest> = self.load(&id.to_string()).await?;
         let mut outcome = self.settled(request.value).await?;
         if let Outcome::Issued(issued) = &mut outcome {
-            issued.private_key = self.private_key(actor, issued.record.id).await.ok();
+            issued.private_key = match self.private_key(actor, issued.record.id).await {
+                Ok(key) => Some(key),
+                // Not for this actor, or not kept here; anything else went wrong and must be told.
+                Err(Error::Forbidden { .. } | Error::NotFound { .. } | Error::PrivateKey { .. }) => None,
+                Err(error) => return Err(error),
+            };
         }
         Ok(outcome)
     }
@@ -201,7 +230,7 @@ fn attachment_violations(enrollment: &Enrollment, setting: &Setting) -> Vec<Viol
     match attachment {
         None => {
             let rule = format!("application.attachments: the profile is not attached to {}", application.name);
-            refused("profile", rule, setting.profile.value.name.to_string(), Vec::new())
+            refused("profile", rule, enrollment.profile.to_string(), Vec::new())
         }
         Some(attachment) if !attachment.methods.enables(enrollment.method) => {
             let rule =
@@ -226,7 +255,9 @@ impl Idempotency {
             let reason = "1 to 200 characters without control characters are accepted".to_owned();
             return Err(Error::IdempotencyKey { reason });
         }
-        let key = format!("{}|{}|{key}", enrollment.application, actor.principal());
+        // Hashed: names may hold any character and be long, and two askers must never meet under one document.
+        let owned = (enrollment.application, actor.principal(), key);
+        let key = hex(&crypto::sha256(&serde_json::to_vec(&owned).map_err(Error::encoding)?));
         let Enrollment { profile, method, names, terms, metadata, .. } = enrollment;
         let mut content = serde_json::to_vec(&(profile, method, names, terms, metadata)).map_err(Error::encoding)?;
         if let Source::Csr(csr) = &enrollment.source {
