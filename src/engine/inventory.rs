@@ -17,7 +17,7 @@ use crate::domain::{
 };
 use crate::sealer::Secret;
 use crate::signer::{Signer, SoftwareSigner};
-use crate::store::{Over, Scan};
+use crate::store::{Hit, Over, Scan};
 use crate::x509::{Certificate, Serial};
 
 impl Context {
@@ -32,7 +32,8 @@ impl Context {
         scan.from = Some(format!("{serial}/"));
         scan.to = Some(format!("{serial}0"));
         let mut found = Vec::new();
-        for hit in self.store.scan(&scan).await? {
+        // All of them: anybody may import any number of certificates with a number that is not theirs.
+        for hit in self.scan_all(scan).await? {
             let claim: SerialClaim = decode(&hit.document.key, &hit.document.body)?;
             match self.certificate(actor, claim.certificate).await {
                 Ok(record) => found.push(record),
@@ -54,7 +55,7 @@ impl Context {
         scan.to = Some(format!("{value}\u{1}"));
         scan.from = Some(value);
         let mut found = Vec::new();
-        for hit in self.store.scan(&scan).await? {
+        for hit in self.scan_all(scan).await? {
             let record: CertificateRecord = decode(&hit.document.key, &hit.document.body)?;
             match self.may(actor, Action::CertificatesRead, &record).await {
                 Ok(()) => found.push(record),
@@ -79,6 +80,19 @@ impl Context {
             None => self.authorize_product(actor, "list the certificates of all Applications")?,
         }
         self.find_certificates(query, after).await
+    }
+
+    async fn scan_all(&self, mut scan: Scan) -> Result<Vec<Hit>, Error> {
+        let mut all = Vec::new();
+        loop {
+            let hits = self.store.scan(&scan).await?;
+            let is_last = hits.len() < scan.limit;
+            scan.after = hits.last().map(Hit::cursor);
+            all.extend(hits);
+            if is_last {
+                return Ok(all);
+            }
+        }
     }
 
     /// A certificate with those above it.
@@ -110,17 +124,24 @@ impl Context {
     async fn may(&self, actor: &Actor, action: Action, record: &CertificateRecord) -> Result<(), Error> {
         let hidden = || Error::not_found(CertificateRecord::KIND, record.id);
         let Some(application) = record.application else {
-            let sees = action == Action::CertificatesRead && self.is_administrator(actor);
-            return if sees { Ok(()) } else { Err(hidden()) };
+            return self.may_unowned(actor, action, hidden);
         };
         match self.application(application).await {
             Ok(application) => self.authorize(actor, action, &application.value).map_err(|error| match error {
                 Error::NotFound { .. } => hidden(),
                 error => error,
             }),
-            Err(Error::NotFound { .. }) if action == Action::CertificatesRead && self.is_administrator(actor) => Ok(()),
-            Err(Error::NotFound { .. }) => Err(hidden()),
+            Err(Error::NotFound { .. }) => self.may_unowned(actor, action, hidden),
             Err(error) => Err(error),
+        }
+    }
+
+    /// Certificates without an Application, or whose Application is gone, are for product administrators to see.
+    fn may_unowned(&self, actor: &Actor, action: Action, hidden: impl Fn() -> Error) -> Result<(), Error> {
+        match (self.is_administrator(actor), action) {
+            (true, Action::CertificatesRead) => Ok(()),
+            (true, action) => Err(Error::Forbidden { actor: actor.principal().to_string(), action }),
+            (false, _) => Err(hidden()),
         }
     }
 
@@ -129,7 +150,8 @@ impl Context {
         let record = self.readable(actor, id, Action::CertificatesReadPrivateKey).await?.value;
         let refused = |reason| Err(Error::PrivateKey { reason });
         let Some(application) = record.application else { return refused("it is an issuer's") };
-        if self.application(application).await?.value.key_rereading == KeyRereading::DisabledForGood {
+        let application = self.application(application).await?;
+        if application.value.key_rereading == KeyRereading::DisabledForGood {
             return refused("the Application has switched the rereading of keys off for good");
         }
         let Some(sealed) = self.find::<SealedKey>(&id.to_string()).await? else {
@@ -138,8 +160,10 @@ impl Context {
         let bound_to = sealed.value.key().to_string();
         let opened = self.sealer.open(&sealed.value.envelope.0, &bound_to).await?;
         let mut change = self.change(actor, self.now())?;
-        change.event(Some(application), EventKind::PrivateKeyRead { certificate: id })?;
-        change.commit().await?;
+        // What was just switched off is off.
+        change.check(application.value.key(), application.version);
+        change.event(Some(application.value.id), EventKind::PrivateKeyRead { certificate: id })?;
+        change.commit().await.map_err(contended)?;
         Ok(SubjectKey::new(opened))
     }
 
@@ -185,15 +209,18 @@ impl Context {
     /// With a profile it must satisfy the profile's policy, as if it had been issued when it became valid.
     pub(super) async fn import_certificate(&self, actor: &Actor, import: Import) -> Result<ImportOutcome, Error> {
         let application = self.permitted(actor, import.application, Action::CertificatesImport).await?;
-        let profile = match import.profile {
+        let setting = match import.profile {
             Some(profile) => {
+                if application.value.attachment(profile).is_none() {
+                    return Err(Error::not_found("attachment", profile));
+                }
                 let setting = self.setting(application.clone(), profile).await?;
                 let content = import.certificate.content();
                 let verdict = setting.rules.judge(content, content.validity.not_before());
                 if !verdict.permits() {
                     return Ok(ImportOutcome::Refused(verdict.into_violations()));
                 }
-                Some((profile, setting.profile.value.revision, setting.policy_revision()))
+                Some(setting)
             }
             None => None,
         };
@@ -206,8 +233,8 @@ impl Context {
         let facts = Facts { id, custody, issuer: None };
         let record = CertificateRecord {
             application: Some(import.application),
-            profile: profile.map(|(profile, revision, _)| (profile, revision)),
-            policy: profile.map(|(_, _, policy)| policy),
+            profile: setting.as_ref().map(|setting| (setting.profile.value.id, setting.profile.value.revision)),
+            policy: setting.as_ref().map(|setting| setting.policy_revision()),
             origin: Origin::Import,
             metadata: import.metadata,
             imported_chain: import.chain.iter().map(|each| Octets(each.der().to_vec())).collect(),
@@ -224,6 +251,9 @@ impl Context {
             change.create(&sealed)?;
         }
         change.check(application.value.key(), application.version);
+        if let Some(setting) = &setting {
+            setting.check(&mut change);
+        }
         change.create(&serial_claim(None, &record.serial, id))?;
         change.create(&record)?;
         change.event(Some(import.application), EventKind::CertificateImported { certificate: id })?;

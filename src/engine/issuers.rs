@@ -6,11 +6,11 @@ use super::cache::Issuer;
 use super::context::{Change, Context, Versioned};
 use super::error::{Error, IssuerFault};
 use super::issue::{Facts, issuer_certificate, serial_claim};
-use super::schema::{Claim, Entity};
+use super::schema::{Claim, Entity, SerialClaim};
 use super::settings::name_taken;
 use crate::domain::{
-    Actor, CertificateId, EventKind, IssuerId, IssuerKey, IssuerRecord, IssuerSpec, IssuerState, KeyCustody, Octets,
-    Slug,
+    Actor, CertificateId, CertificateRecord, EventKind, IssuerId, IssuerKey, IssuerRecord, IssuerSpec, IssuerState,
+    KeyCustody, Octets, Slug,
 };
 use crate::signer::{SignError, Signer, SoftwareSigner};
 use crate::x509::tbs::{self, Authority};
@@ -90,6 +90,7 @@ impl Context {
             return Err(Error::issuer(&record.name, IssuerFault::NotAwaiting));
         };
         let own = fit_chain(&record.name, &chain)?;
+        fit_time(&record.name, &chain, self.now())?;
         if own.public_key().spki_der() != public_key.0 {
             return Err(Error::issuer(&record.name, IssuerFault::KeyChanged));
         }
@@ -119,6 +120,7 @@ impl Context {
         let mut change = self.change(actor, self.now())?;
         let id = IssuerId::new(change.now, change.random.take());
         let own = fit_chain(&name, &chain)?;
+        fit_time(&name, &chain, change.now)?;
         let pair = match key {
             Some(key) => self.seal_issuer_key(key, id, &mut change).await?,
             None => IssuerKeyPair { signer: self.handed_over(name.as_str())?, key: IssuerKey::Signer },
@@ -183,7 +185,8 @@ impl Context {
     /// Checks every issuer that is kept against the signers that the host handed over.
     ///
     /// # Errors
-    /// An issuer whose signer is missing, or holds another key than its certificate.
+    /// An issuer whose signer is missing, or holds another key than its certificate, or whose certificate is not the one
+    /// that was recorded when it was made, or whose chain is broken.
     pub(super) async fn verify_issuers(&self) -> Result<(), Error> {
         let mut scan = crate::store::Scan::new(crate::store::Over::Kind(IssuerRecord::KIND.into()), 100);
         loop {
@@ -191,13 +194,33 @@ impl Context {
             for hit in &hits {
                 let record: IssuerRecord = super::context::decode(&hit.document.key, &hit.document.body)?;
                 if matches!(record.state, IssuerState::Active { .. }) {
-                    self.issuer(record.id).await?;
+                    self.verify_issuer(record.id).await?;
                 }
             }
             match hits.last() {
                 Some(last) if hits.len() == scan.limit => scan.after = Some(last.cursor()),
                 _ => return Ok(()),
             }
+        }
+    }
+}
+
+impl Context {
+    /// The issuer's chain must be the one that came with it: the inventory has its own certificate, too.
+    async fn verify_issuer(&self, id: IssuerId) -> Result<(), Error> {
+        let issuer = self.issuer(id).await?;
+        let name = &issuer.record.value.name;
+        let own = fit_chain(name, &issuer.chain)?;
+        // Below an issuer a claim's name does not depend on the certificate that has it.
+        let any = CertificateId::new(issuer.record.value.created_at, [0; 10]);
+        let claim = serial_claim(Some(id), own.serial(), any).document_id();
+        let recorded = match self.find::<SerialClaim>(&claim).await? {
+            Some(claim) => self.find::<CertificateRecord>(&claim.value.certificate.to_string()).await?,
+            None => None,
+        };
+        match recorded {
+            Some(recorded) if recorded.value.der.0 == own.der() => Ok(()),
+            _ => Err(Error::issuer(name, IssuerFault::CertificateChanged)),
         }
     }
 }
@@ -296,15 +319,48 @@ fn fit_chain<'a>(name: &Slug, chain: &'a [Certificate]) -> Result<&'a Certificat
     if let Some(last) = chain.last().filter(|last| last.is_self_issued()) {
         last.verify_issued_by(last).map_err(|error| broken(error.to_string()))?;
     }
-    let no_authority = |reason| Err(Error::issuer(name, IssuerFault::NoAuthority { reason }));
-    if !own.content().basic_constraints.is_ca() {
-        return no_authority("the CA flag is not set");
-    }
-    let usages = own.content().key_usages;
-    if !usages.is_empty() && !usages.contains(KeyUsage::KeyCertSign) {
-        return no_authority("it has no key usage key_cert_sign");
+    no_authority(own).map_or(Ok(()), |reason| Err(Error::issuer(name, IssuerFault::NoAuthority { reason })))?;
+    for (below, above) in chain.iter().enumerate().skip(1) {
+        let subject = &above.content().subject;
+        if let Some(reason) = no_authority(above) {
+            return Err(broken(format!("{subject}: {reason}")));
+        }
+        // RFC 5280 section 6.1.4 (l): certificates that are self-issued do not count.
+        let between = chain[..below].iter().filter(|each| !each.is_self_issued()).count();
+        if let BasicConstraints::Ca { path_length: Some(length) } = above.content().basic_constraints
+            && between > usize::from(length)
+        {
+            return Err(broken(format!("{subject} permits a path length of {length}, and {between} CAs are below it")));
+        }
     }
     Ok(own)
+}
+
+/// Why a certificate can not sign others, if it can not.
+fn no_authority(certificate: &Certificate) -> Option<&'static str> {
+    let content = certificate.content();
+    if !content.basic_constraints.is_ca() {
+        return Some("the CA flag is not set");
+    }
+    let may_sign = content.key_usages.is_empty() || content.key_usages.contains(KeyUsage::KeyCertSign);
+    (!may_sign).then_some("it has no key usage key_cert_sign")
+}
+
+/// An issuer is not begun with a chain that is not valid, or no longer.
+fn fit_time(name: &Slug, chain: &[Certificate], now: time::OffsetDateTime) -> Result<(), Error> {
+    let is_out = |each: &&Certificate| {
+        let validity = each.content().validity;
+        now < validity.not_before() || now > validity.not_after()
+    };
+    match chain.iter().find(is_out) {
+        None => Ok(()),
+        Some(out) => {
+            let (subject, validity) = (&out.content().subject, out.content().validity);
+            let (from, until) = (validity.not_before(), validity.not_after());
+            let reason = format!("{subject} is valid from {from} until {until}, and it is {now}");
+            Err(Error::issuer(name, IssuerFault::Chain { reason }))
+        }
+    }
 }
 
 fn record(spec: IssuerSpec, (id, key): (IssuerId, IssuerKey), state: IssuerState, change: &Change<'_>) -> IssuerRecord {

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use super::context::{Context, decode};
 use super::error::Error;
-use super::schema::{Entity, index, searchable, sortable};
+use super::schema::{Entity, index, searchable, sortable, tag_entry};
 use crate::domain::{
     Action, Actor, Application, ApplicationId, CertificateRecord, CertificateStatus, Event, ProfileId,
 };
@@ -143,7 +143,7 @@ impl CertificateQuery {
         }
         if let Some((key, value)) = &self.tag {
             let index = by_scope(index::CERTIFICATE_APPLICATION_TAG, index::CERTIFICATE_TAG);
-            return self.over(index, self.end_range(&scoped(format!("{key}={value}|")), now));
+            return self.over(index, self.end_range(&scoped(format!("{}|", tag_entry(key, value))), now));
         }
         match (self.application, self.profile) {
             (_, Some(profile)) => self.over(index::CERTIFICATE_PROFILE, self.end_range(&format!("{profile}|"), now)),
@@ -207,11 +207,18 @@ fn name_range(name: &NameQuery, scoped: impl Fn(String) -> String) -> (String, S
     }
 }
 
+/// Whether no smaller entry of the same index leads to the record within the scan's range.
+fn is_first_of(record: &CertificateRecord, scan: &Scan, value: &str) -> bool {
+    let Over::Index(index) = &scan.over else { return true };
+    let is_within = |entry: &str| scan.from.as_deref().is_none_or(|from| from <= entry);
+    !record.entries().iter().any(|entry| entry.index == *index && is_within(&entry.value) && *entry.value < *value)
+}
+
 impl Context {
     /// One page of the certificates that a query finds, whoever asks.
     ///
-    /// Reads on until the page is full, so that a page is short only at the end. A certificate that two names under one
-    /// domain lead to comes twice at most when the names straddle pages.
+    /// Reads on until the page is full, so that a page is short only at the end. A certificate that several names lead to
+    /// comes once: where the first of them leads to it.
     pub(super) async fn find_certificates(
         &self,
         query: &CertificateQuery,
@@ -225,12 +232,11 @@ impl Context {
             let hits = self.store.scan(&scan).await?;
             let is_last = hits.len() < scan.limit;
             for hit in hits {
-                scan.after = Some(hit.cursor());
                 let record: CertificateRecord = decode(&hit.document.key, &hit.document.body)?;
-                let is_new = query.name.is_none() || !items.iter().any(|known| known.id == record.id);
-                if is_new && query.matches(&record, now) {
+                if is_first_of(&record, &scan, &hit.value) && query.matches(&record, now) {
                     items.push(record);
                 }
+                scan.after = Some(hit.cursor());
                 if items.len() == query.page_size() {
                     return Ok(Page { items, next: scan.after.as_ref().map(PageToken::of) });
                 }

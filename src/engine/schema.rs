@@ -13,7 +13,7 @@ use crate::domain::{
     RequestState,
 };
 use crate::domain::{Octets, RequestId};
-use crate::store::{Column, IndexEntry, Key, KindSchema, Schema};
+use crate::store::{Column, IndexEntry, Key, KindSchema, MAX_KEY_BYTES, Schema};
 use crate::x509::San;
 
 /// A value that is kept as a document.
@@ -275,7 +275,7 @@ impl Entity for CertificateRecord {
             entries.push(IndexEntry::new(index::CERTIFICATE_NAME, name));
         }
         for (key, value) in self.metadata.iter() {
-            let tag = format!("{key}={value}|{end}");
+            let tag = format!("{}|{end}", tag_entry(key, value));
             if let Some(application) = self.application {
                 let value = format!("{application}|{tag}");
                 entries.push(IndexEntry::new(index::CERTIFICATE_APPLICATION_TAG, value));
@@ -289,9 +289,6 @@ impl Entity for CertificateRecord {
         entries
     }
 }
-
-/// Longer names are indexed by their beginning and a digest: the store takes values of a bounded length.
-const LONGEST_INDEXED_NAME: usize = 256;
 
 /// The names that a certificate is found by: subject alternative names, and the common name if it is none of them.
 fn searchable_names(record: &CertificateRecord) -> Vec<String> {
@@ -312,21 +309,31 @@ fn searchable_san(san: &San) -> String {
     }
 }
 
-fn bounded(name: String) -> String {
-    if name.len() <= LONGEST_INDEXED_NAME {
-        return name;
-    }
-    let beginning = &name[..name.floor_char_boundary(LONGEST_INDEXED_NAME)];
-    format!("{beginning}#{}", hex(&crypto::sha256(name.as_bytes())))
-}
-
 /// A name as people type it, in the form in which it is indexed.
 pub(super) fn searchable(name: &str) -> String {
-    let is_address = name.parse::<std::net::IpAddr>().is_ok();
+    if let Ok(address) = name.parse::<std::net::IpAddr>() {
+        return address.to_string();
+    }
     match San::dns(name) {
-        Ok(San::Dns(dns)) if !is_address => from_the_top(dns.as_str()),
+        Ok(San::Dns(dns)) => from_the_top(dns.as_str()),
         _ => bounded(name.to_lowercase()),
     }
+}
+
+/// A tag in the form in which it is indexed.
+pub(super) fn tag_entry(key: &str, value: &str) -> String {
+    bounded(format!("{key}={value}"))
+}
+
+/// Index values have a bound in every store: the tail of a longer one becomes its digest.
+fn bounded(text: String) -> String {
+    const LONGEST: usize = MAX_KEY_BYTES - 100;
+    if text.len() <= LONGEST {
+        return text;
+    }
+    let ends = text.char_indices().map(|(at, _)| at);
+    let head = ends.take_while(|at| *at <= LONGEST - 65).last().unwrap_or_default();
+    format!("{}#{}", &text[..head], hex(&crypto::sha256(text.as_bytes())))
 }
 
 /// `api.example.com` as `com.example.api.`: what is under a domain lies together, right behind the domain itself.

@@ -81,6 +81,10 @@ impl Context {
 
     /// The judgement on a completed request: everything that is wrong with it at once.
     fn decide(&self, enrollment: &Enrollment, setting: &Setting, now: OffsetDateTime) -> Result<Draft, Refusal> {
+        if setting.application.value.attachment(enrollment.profile).is_none() {
+            // Nothing more: what a policy says is not for Applications that its profile is not attached to.
+            return Err(Refusal { violations: attachment_violations(enrollment, setting) });
+        }
         let asked = (&enrollment.source, &enrollment.names, &enrollment.terms);
         let terms = (&setting.profile.value, &setting.rules, &setting.terms);
         let draft = complete(asked, enrollment.method, terms, now);
@@ -173,7 +177,8 @@ impl Context {
         if let Outcome::Issued(issued) = &mut outcome {
             issued.private_key = match self.private_key(actor, issued.record.id).await {
                 Ok(key) => Some(key),
-                Err(Error::PrivateKey { .. } | Error::Forbidden { .. } | Error::NotFound { .. }) => None,
+                // Not for this actor, or not kept here; anything else went wrong and must be told.
+                Err(Error::Forbidden { .. } | Error::NotFound { .. } | Error::PrivateKey { .. }) => None,
                 Err(error) => return Err(error),
             };
         }
@@ -204,7 +209,7 @@ fn attachment_violations(enrollment: &Enrollment, setting: &Setting) -> Vec<Viol
     match attachment {
         None => {
             let rule = format!("application.attachments: the profile is not attached to {}", application.name);
-            refused("profile", rule, setting.profile.value.name.to_string(), Vec::new())
+            refused("profile", rule, enrollment.profile.to_string(), Vec::new())
         }
         Some(attachment) if !attachment.methods.enables(enrollment.method) => {
             let rule =
@@ -229,7 +234,9 @@ impl Idempotency {
             let reason = "1 to 200 characters without control characters are accepted".to_owned();
             return Err(Error::IdempotencyKey { reason });
         }
-        let key = format!("{}|{}|{key}", enrollment.application, actor.principal());
+        // Hashed: names may hold any character and be long, and two askers must never meet under one document.
+        let owned = (enrollment.application, actor.principal(), key);
+        let key = hex(&crypto::sha256(&serde_json::to_vec(&owned).map_err(Error::encoding)?));
         let Enrollment { profile, method, names, terms, metadata, .. } = enrollment;
         let mut content = serde_json::to_vec(&(profile, method, names, terms, metadata)).map_err(Error::encoding)?;
         if let Source::Csr(csr) = &enrollment.source {

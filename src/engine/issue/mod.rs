@@ -11,10 +11,12 @@ use super::context::{Change, Context, Versioned};
 use super::error::Error;
 use super::outcome::{Chain, Issued, Outcome, Refusal, SubjectKey};
 use super::schema::{Entity, SealedKey};
+use super::submit::waiting;
 use crate::domain::{
     Actor, CertificateId, CertificateRequest, EventKind, Intent, IssuerId, KeyCustody, Octets, RequestId, RequestState,
 };
 use crate::signer::Locality;
+use crate::store::StoreError;
 use crate::x509::Serial;
 
 pub(super) use prepare::Permit;
@@ -135,7 +137,14 @@ impl Context {
         change.event(Some(request.application), EventKind::IssuanceStarted { request: request.id, policy })?;
         change.create(&request)?;
         let version = change.commit().await?;
-        let mut outcome = self.resume(Versioned { value: request, version }, issuer).await?;
+        let id = request.id;
+        let mut outcome = match self.resume(Versioned { value: request, version }, issuer).await {
+            // The request stands: whoever asks again, without knowing that, would get a second certificate.
+            Err(Error::Store(StoreError::Unavailable { .. } | StoreError::Unknown { .. })) => {
+                return Ok(Outcome::Pending(waiting(id)));
+            }
+            resumed => resumed?,
+        };
         if let Outcome::Issued(issued) = &mut outcome {
             issued.private_key = reserved.key.into_private();
         }
