@@ -44,11 +44,17 @@ async fn pem_and_der() {
     let issued = issued(KeyAlgorithm::P256).await;
     let [with, without] = [Root::Include, Root::Exclude].map(|root| issued.chain.pem(root));
     assert_eq!((certificates(&with).len(), certificates(&without).len()), (3, 2));
-    assert_eq!((certificates(&with), certificates(&without)), (ders(&issued, Root::Include), ders(&issued, Root::Exclude)));
+    assert_eq!(
+        (certificates(&with), certificates(&without)),
+        (ders(&issued, Root::Include), ders(&issued, Root::Exclude))
+    );
     assert_eq!(with, format!("{without}{}", issued.chain.root().unwrap().pem()));
     assert_eq!(issued.chain_pem(), without);
     assert!(without.starts_with(&issued.certificate().pem()));
-    assert_eq!(Certificate::from_pem_chain(&with).unwrap(), issued.chain.certificates(Root::Include).cloned().collect::<Vec<_>>());
+    assert_eq!(
+        Certificate::from_pem_chain(&with).unwrap(),
+        issued.chain.certificates(Root::Include).cloned().collect::<Vec<_>>()
+    );
     fs::write(at.join("with.pem"), &with).unwrap();
     fs::write(at.join("leaf.pem"), issued.certificate().pem()).unwrap();
     fs::write(at.join("leaf.der"), issued.certificate().der()).unwrap();
@@ -77,7 +83,8 @@ async fn pkcs7() {
         if let Some(said) = text(at, "openssl", &ask) {
             assert_eq!(sorted(certificates(&said)), sorted(ders(&issued, root)));
         }
-        if let Some(again) = output(at, "openssl", &["pkcs7", "-inform", "DER", "-in", "chain.p7b", "-outform", "DER"]) {
+        if let Some(again) = output(at, "openssl", &["pkcs7", "-inform", "DER", "-in", "chain.p7b", "-outform", "DER"])
+        {
             assert_eq!(again, issued.chain.pkcs7(root).unwrap());
         }
         if let Some(said) = text(at, "certtool", &["--p7-info", "--inder", "--infile=chain.p7b"]) {
@@ -141,7 +148,8 @@ fn certtool_reads(at: &Path, issued: &Issued, algorithm: KeyAlgorithm) {
     let ask = ["--p12-info", "--inder", "--infile=leaf.p12", &password, "--outfile=info.txt"];
     output(at, "certtool", &ask);
     let info = fs::read_to_string(at.join("info.txt")).unwrap();
-    let block = info.split("-----BEGIN ENCRYPTED PRIVATE KEY-----").nth(1).map(|rest| rest.split("-----END").next().unwrap());
+    let block =
+        info.split("-----BEGIN ENCRYPTED PRIVATE KEY-----").nth(1).map(|rest| rest.split("-----END").next().unwrap());
     let Some(block) = block else { panic!("{algorithm}: no key in {info}") };
     let pem = format!("-----BEGIN ENCRYPTED PRIVATE KEY-----{block}-----END ENCRYPTED PRIVATE KEY-----\n");
     fs::write(at.join("encrypted.pem"), pem).unwrap();

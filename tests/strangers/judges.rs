@@ -48,14 +48,20 @@ pub(crate) fn shape(at: &Path, issued: &Issued) -> Option<String> {
     let certificate = issued.certificate();
     reads_back(certificate);
     assert_eq!(output(at, "openssl", &["x509", "-in", "leaf.pem", "-outform", "DER"])?, certificate.der());
-    let words = text(at, "openssl", &["x509", "-in", "leaf.pem", "-noout", "-text", "-nameopt", "sep_comma_plus_space,utf8,sname"])?;
+    let words = text(
+        at,
+        "openssl",
+        &["x509", "-in", "leaf.pem", "-noout", "-text", "-nameopt", "sep_comma_plus_space,utf8,sname"],
+    )?;
     assert!(words.contains("Version: 3 (0x2)"), "{words}");
     let serial = text(at, "openssl", &["x509", "-in", "leaf.pem", "-noout", "-serial"])?;
     let serial = serial.trim().strip_prefix("serial=").unwrap();
     assert!(serial.len() == 40 && ('4'..='7').contains(&serial.chars().next().unwrap()), "serial {serial}");
     let content = certificate.content();
     let (critical, constraints) = extension(&words, "Basic Constraints").unwrap();
-    assert!(critical && constraints.starts_with(if content.basic_constraints.is_ca() { "CA:TRUE" } else { "CA:FALSE" }));
+    assert!(
+        critical && constraints.starts_with(if content.basic_constraints.is_ca() { "CA:TRUE" } else { "CA:FALSE" })
+    );
     assert!(extension(&words, "Key Usage").unwrap().0, "key usage must be critical: {words}");
     let san = extension(&words, "Subject Alternative Name");
     assert_eq!(san.is_some(), !content.sans.is_empty());

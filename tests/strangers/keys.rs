@@ -16,7 +16,8 @@ async fn managed_keys_are_the_certificates_keys() {
     let office = Office::open().await;
     office.issuer("keys", KeyAlgorithm::P256, KeyAlgorithm::P256).await;
     let profile = office.preset(Preset::TlsServer, "keys").await;
-    for algorithm in KeyAlgorithm::ALL.into_iter().filter(|algorithm| !super::post_quantum::is_post_quantum(*algorithm)) {
+    for algorithm in KeyAlgorithm::ALL.into_iter().filter(|algorithm| !super::post_quantum::is_post_quantum(*algorithm))
+    {
         let issued = office.issue(&office.ask(&profile).dns("a.example.com").key_algorithm(algorithm)).await;
         write(at, &issued);
         let spki = issued.certificate().public_key().spki_der();

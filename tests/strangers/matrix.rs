@@ -112,7 +112,8 @@ async fn mail_is_encrypted_to_rsa_keys() {
     let office = Office::open().await;
     office.issuer("mail", KeyAlgorithm::P256, KeyAlgorithm::P256).await;
     let profile = office.preset(Preset::Email, "mail").await;
-    for (key, encrypts) in [(KeyAlgorithm::Rsa2048, true), (KeyAlgorithm::P256, false), (KeyAlgorithm::Ed25519, false)] {
+    for (key, encrypts) in [(KeyAlgorithm::Rsa2048, true), (KeyAlgorithm::P256, false), (KeyAlgorithm::Ed25519, false)]
+    {
         let ask = named(Preset::Email, office.ask(&profile)).key_algorithm(key);
         write(directory.path(), &*office.issue(&ask).await);
         assert_ne!(openssl(directory.path(), "smimeencrypt"), Some(!encrypts), "{key}");
