@@ -6,6 +6,8 @@ use std::fs;
 use crate::desk::Desk;
 use crate::support::run;
 
+type Texts<'a> = &'a [&'a str];
+
 const NEW_KEY: [&str; 2] = ["-newkey", "rsa:2048"];
 
 /// Has OpenSSL write `given.csr` with this subject, these extensions and these further options.
@@ -46,7 +48,8 @@ fn refused(desk: &Desk, file: &str, reasons: &[&str]) {
 fn requests_outside_the_policy() {
     let desk = Desk::new();
     let dns = "subjectAltName=DNS:a.example.com";
-    let table: [(&str, &[&str], &[&str], &[&str]); 13] = [
+    // The subject, extensions and further options of a request, and what is said against it.
+    let table: [(&str, Texts, Texts, Texts); 13] = [
         ("/CN=a.example.com/O=Example GmbH", &[dns], &[], &["subject.organization"]),
         ("/CN=a.example.com", &["subjectAltName=DNS:a.example.com,email:jane@example.com"], &[], &["jane@example.com"]),
         ("/CN=a.example.com", &["subjectAltName=URI:spiffe://example.org/a"], &[], &["spiffe://example.org/a"]),
