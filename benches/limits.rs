@@ -1,4 +1,5 @@
-//! Our operations against the physical limit or a peer, each pair measured in turn in the same run on one thread.
+//! Our operations against the physical limit or a peer, each pair measured in turn in the same run, on one thread but
+//! for the row of many callers.
 //!
 //! `cargo bench --bench limits --features sqlite` prints one table. What was found while profiling stands in
 //! `benches/FINDINGS.md`.
@@ -8,6 +9,7 @@ use std::future::Future;
 use std::hint::black_box;
 use std::io::Write;
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::rand::SystemRandom;
@@ -35,12 +37,14 @@ fn main() {
         against_rcgen(&memory).await;
         managed(&memory).await;
         judging();
-        durable().await;
     });
+    // Callers are many here, and so are the threads that serve them.
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(durable());
 }
 
 /// An engine with one attachment to issue under.
-pub struct Bench {
+struct Bench {
     session: Session,
     application: ApplicationId,
     profile: ProfileId,
@@ -48,7 +52,7 @@ pub struct Bench {
 }
 
 impl Bench {
-    pub async fn new(store: impl Store) -> Self {
+    async fn new(store: impl Store) -> Self {
         let admin = Actor::user("bench").unwrap();
         let engine = Engine::builder()
             .store(store)
@@ -70,12 +74,12 @@ impl Bench {
         Self { session, application: application.id, profile: profile.id, csr: csr() }
     }
 
-    pub async fn issue_csr(&self) {
+    async fn issue_csr(&self) {
         let csr = Csr::parse(&self.csr).unwrap();
         self.issue(&Enrollment::csr(self.application, self.profile, csr)).await;
     }
 
-    pub async fn issue_managed(&self) {
+    async fn issue_managed(&self) {
         let name = "api.example.com";
         let enrollment = Enrollment::managed(self.application, self.profile).common_name(name).dns(name);
         self.issue(&enrollment).await;
@@ -210,7 +214,7 @@ fn judging() {
 async fn durable() {
     let folder = tempfile::tempdir_in(".").unwrap();
     let memory = Bench::new(chancery::store::MemoryStore::new()).await;
-    let sqlite = Bench::new(SqliteStore::open(folder.path().join("bench.db")).unwrap()).await;
+    let sqlite = Arc::new(Bench::new(SqliteStore::open(folder.path().join("bench.db")).unwrap()).await);
     let mut file = File::create(folder.path().join("fsync")).unwrap();
     file.write_all(&[0; 4096]).unwrap();
     let mut single = Vec::new();
@@ -231,13 +235,19 @@ async fn durable() {
     row("SQLite, 64 callers, durable, for each issue", ours, ("SQLite, one caller", median(single)), 8.0);
 }
 
-async fn many_callers(bench: &Bench, each: usize) -> Duration {
+async fn many_callers(bench: &Arc<Bench>, each: usize) -> Duration {
     let start = Instant::now();
-    let caller = || async {
-        for _ in 0..each {
-            bench.issue_csr().await;
-        }
+    let caller = || {
+        let bench = Arc::clone(bench);
+        tokio::spawn(async move {
+            for _ in 0..each {
+                bench.issue_csr().await;
+            }
+        })
     };
-    futures_util::future::join_all((0..CALLERS).map(|_| caller())).await;
+    let callers: Vec<_> = (0..CALLERS).map(|_| caller()).collect();
+    for caller in callers {
+        caller.await.unwrap();
+    }
     start.elapsed() / u32::try_from(CALLERS * each).unwrap()
 }

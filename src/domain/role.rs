@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::x509::InvalidValue;
 
@@ -30,8 +30,8 @@ impl PrincipalKind {
 }
 
 /// A user, machine or group of the host's, by the id that the host knows it under. Its text is `user:alice`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Principal {
     kind: PrincipalKind,
     id: String,
@@ -81,9 +81,9 @@ impl TryFrom<String> for Principal {
     }
 }
 
-impl From<Principal> for String {
-    fn from(principal: Principal) -> Self {
-        principal.to_string()
+impl Serialize for Principal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

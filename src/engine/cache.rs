@@ -14,6 +14,7 @@ use crate::domain::{
     PolicyId, Profile, ProfileId,
 };
 use crate::signer::{Signer, SoftwareSigner};
+use crate::store::{Key, Version};
 use crate::x509::tbs::Authority;
 use crate::x509::{BasicConstraints, Certificate};
 
@@ -30,6 +31,7 @@ pub(super) struct Setting {
     /// `None` for a self-signed profile.
     pub(super) issuer: Option<Arc<Issuer>>,
     pub(super) terms: IssuerTerms,
+    rests_on: Vec<(Key, Version)>,
 }
 
 impl Setting {
@@ -40,11 +42,8 @@ impl Setting {
 
     /// Demands that everything the decision rests on is unchanged.
     pub(super) fn check(&self, change: &mut Change<'_>) {
-        change.check(self.application.value.key(), self.application.version);
-        change.check(self.profile.value.key(), self.profile.version);
-        change.check(self.policy.value.key(), self.policy.version);
-        if let Some(issuer) = &self.issuer {
-            change.check(issuer.record.value.key(), issuer.record.version);
+        for (key, version) in &self.rests_on {
+            change.check(key.clone(), *version);
         }
     }
 }
@@ -123,7 +122,13 @@ impl Context {
         };
         let of_itself = IssuerTerms { signature_algorithms: Vec::new(), not_after: None, path_length: None };
         let terms = issuer.as_ref().map_or(of_itself, |issuer| issuer.terms());
-        Ok(Setting { application, profile, policy, rules, issuer, terms })
+        let mut rests_on = vec![
+            (application.value.key(), application.version),
+            (profile.value.key(), profile.version),
+            (policy.value.key(), policy.version),
+        ];
+        rests_on.extend(issuer.iter().map(|issuer| (issuer.record.value.key(), issuer.record.version)));
+        Ok(Setting { application, profile, policy, rules, issuer, terms, rests_on })
     }
 
     /// An issuer that is ready to sign: its record as it stands, its signer opened at most once.

@@ -2,15 +2,9 @@
 
 use std::sync::Arc;
 
-use der::referenced::OwnedToRef;
-use der::{Decode, Encode};
-use x509_cert::certificate::TbsCertificate;
-
 use super::envelope::{self, Envelope};
-use super::extensions::Extensions;
-use super::{
-    Content, InvalidValue, KeyRefusal, PublicKey, Serial, SignatureAlgorithm, Subject, UnknownExtension, Validity, pem,
-};
+use super::tbs_view::TbsParts;
+use super::{Content, InvalidValue, KeyRefusal, PublicKey, Serial, Subject, TbsView, UnknownExtension, pem};
 use crate::crypto;
 
 /// Largest certificate that is looked at, in bytes of DER.
@@ -26,21 +20,6 @@ struct Parsed {
     tbs: TbsView,
     public_key: PublicKey,
     fingerprint: [u8; 32],
-}
-
-/// What to-be-signed bytes say.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct TbsView {
-    pub(crate) content: Content,
-    pub(crate) serial: Serial,
-    pub(crate) issuer_der: Vec<u8>,
-    pub(crate) subject_der: Vec<u8>,
-    pub(crate) key_identifier: Option<Vec<u8>>,
-    pub(crate) authority_key_identifier: Option<Vec<u8>>,
-    pub(crate) crl_urls: Vec<String>,
-    pub(crate) ocsp_urls: Vec<String>,
-    pub(crate) ca_issuers_urls: Vec<String>,
-    pub(crate) unknown: Vec<UnknownExtension>,
 }
 
 /// Why bytes are not a certificate that the crate can use.
@@ -94,17 +73,13 @@ impl Certificate {
             return Err(CertificateError::TooLarge { bytes: der.len() });
         }
         let envelope = Envelope::from_der(der).map_err(malformed)?;
-        let tbs = TbsCertificate::from_der(envelope.body).map_err(malformed)?;
-        let spki = tbs.subject_public_key_info().to_der().map_err(malformed)?;
-        let public_key = PublicKey::from_spki_der(&spki)?;
-        if tbs.signature().owned_to_ref() != envelope.algorithm {
+        let parts = TbsParts::from_der(envelope.body).map_err(malformed)?;
+        let public_key = PublicKey::from_spki_der(parts.public_key)?;
+        if parts.signature != envelope.algorithm {
             let reason = "signature and signatureAlgorithm differ (RFC 5280 section 4.1.1.2)".into();
             return Err(CertificateError::Malformed { reason });
         }
-        let tbs = TbsView::read(&tbs, &public_key)?;
-        if SignatureAlgorithm::from_identifier(envelope.algorithm) != Some(tbs.content.signature_algorithm) {
-            return Err(CertificateError::SignatureAlgorithm { oid: envelope.algorithm.oid.to_string() });
-        }
+        let tbs = TbsView::read(&parts, &public_key)?;
         Ok(Self(Arc::new(Parsed { der: der.to_vec(), tbs, public_key, fingerprint: crypto::sha256(der) })))
     }
 
@@ -221,56 +196,6 @@ impl Certificate {
     }
 }
 
-impl TbsView {
-    /// Reads to-be-signed bytes that are meant for `key`.
-    ///
-    /// # Errors
-    /// Bytes that are no `TBSCertificate`, that hold another key, or that do not re-encode to themselves.
-    pub(crate) fn from_der(bytes: &[u8], key: &PublicKey) -> Result<Self, CertificateError> {
-        let tbs = TbsCertificate::from_der(bytes).map_err(malformed)?;
-        let spki = tbs.subject_public_key_info().to_der().map_err(malformed)?;
-        if spki != key.spki_der() {
-            return Err(CertificateError::Malformed { reason: "the bytes hold another key".into() });
-        }
-        if tbs.to_der().map_err(malformed)? != bytes {
-            return Err(CertificateError::Malformed {
-                reason: "the bytes are not DER: they re-encode differently".into(),
-            });
-        }
-        Self::read(&tbs, key)
-    }
-
-    fn read(tbs: &TbsCertificate, key: &PublicKey) -> Result<Self, CertificateError> {
-        let extensions = Extensions::read(tbs.extensions().map_or(&[][..], |list| list.as_slice()))?;
-        let signature = tbs.signature();
-        let signature_algorithm = SignatureAlgorithm::from_oid(signature.oid)
-            .ok_or_else(|| CertificateError::SignatureAlgorithm { oid: signature.oid.to_string() })?;
-        let validity = tbs.validity();
-        let content = Content {
-            subject: Subject::from_name(tbs.subject())?,
-            sans: extensions.sans,
-            key_algorithm: key.algorithm(),
-            signature_algorithm,
-            validity: Validity::from_times(&validity.not_before, &validity.not_after)?,
-            key_usages: extensions.key_usages,
-            extended_key_usages: extensions.extended_key_usages,
-            basic_constraints: extensions.basic_constraints.unwrap_or_default(),
-        };
-        Ok(Self {
-            content,
-            serial: Serial::from_x509(tbs.serial_number())?,
-            issuer_der: tbs.issuer().to_der().map_err(malformed)?,
-            subject_der: tbs.subject().to_der().map_err(malformed)?,
-            key_identifier: extensions.key_identifier,
-            authority_key_identifier: extensions.authority_key_identifier,
-            crl_urls: extensions.crl_urls,
-            ocsp_urls: extensions.ocsp_urls,
-            ca_issuers_urls: extensions.ca_issuers_urls,
-            unknown: extensions.unknown,
-        })
-    }
-}
-
-fn malformed(error: der::Error) -> CertificateError {
+pub(super) fn malformed(error: der::Error) -> CertificateError {
     CertificateError::Malformed { reason: error.to_string() }
 }

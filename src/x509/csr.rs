@@ -1,10 +1,12 @@
 //! Certificate requests (PKCS#10, RFC 2986) that have proved possession of their key.
 
-use der::Decode;
-use x509_cert::request::{CertReqInfo, ExtensionReq};
+use const_oid::ObjectIdentifier;
+use const_oid::db::rfc5912::ID_EXTENSION_REQ;
+use der::asn1::AnyRef;
+use der::{Decode, Reader, Sequence, SliceReader, Tag, TagNumber, Tagged};
 
 use super::envelope::Envelope;
-use super::extensions::Extensions;
+use super::extensions::{ExtensionRef, Extensions};
 use super::{
     BasicConstraints, ExtendedKeyUsage, InvalidValue, KeyRefusal, KeyUsages, PublicKey, San, SignatureAlgorithm,
     Subject, UnknownExtension, pem,
@@ -103,10 +105,10 @@ impl Csr {
 
     fn from_der(der: &[u8]) -> Result<Self, CsrError> {
         let envelope = Envelope::from_der(der).map_err(malformed)?;
-        let info = CertReqInfo::from_der(envelope.body).map_err(malformed)?;
+        let info = RequestInfo::from_der(envelope.body).map_err(malformed)?;
         let mut reasons = Vec::new();
-        let subject = keep(Subject::from_name(&info.subject), &mut reasons);
-        let extensions = keep(requested_extensions(&info), &mut reasons);
+        let subject = keep(Subject::from_der(info.subject), &mut reasons);
+        let extensions = keep(requested_extensions(&info.attributes), &mut reasons);
         let public_key = keep(prove_possession(&envelope, &info), &mut reasons);
         match (subject, extensions, public_key) {
             (Some(subject), Some(extensions), Some(public_key)) => {
@@ -165,9 +167,47 @@ fn to_der(bytes: &[u8]) -> Result<Vec<u8>, CsrRefusal> {
     }
 }
 
-fn prove_possession(envelope: &Envelope<'_>, info: &CertReqInfo) -> Result<PublicKey, CsrRefusal> {
-    let spki = der::Encode::to_der(&info.public_key).map_err(malformed)?;
-    let key = PublicKey::from_spki_der(&spki)?;
+/// The parts of a `CertificationRequestInfo` (RFC 2986 section 4.1), names and key as they stand there.
+struct RequestInfo<'a> {
+    subject: &'a [u8],
+    public_key: &'a [u8],
+    attributes: Vec<AttributeRef<'a>>,
+}
+
+#[derive(Sequence)]
+struct AttributeRef<'a> {
+    oid: ObjectIdentifier,
+    values: AnyRef<'a>,
+}
+
+impl<'a> RequestInfo<'a> {
+    fn from_der(bytes: &'a [u8]) -> der::Result<Self> {
+        let mut reader = SliceReader::new(bytes)?;
+        let info = reader.sequence(Self::read)?;
+        reader.finish()?;
+        Ok(info)
+    }
+
+    fn read(reader: &mut SliceReader<'a>) -> der::Result<Self> {
+        if u8::decode(reader)? != 0 {
+            return Err(Tag::Integer.value_error().into());
+        }
+        let (subject, public_key) = (reader.tlv_bytes()?, reader.tlv_bytes()?);
+        let field = AnyRef::decode(reader)?;
+        field.tag().assert_eq(ATTRIBUTES)?;
+        let mut list = SliceReader::new(field.value())?;
+        let mut attributes = Vec::new();
+        while !list.is_finished() {
+            attributes.push(AttributeRef::decode(&mut list)?);
+        }
+        Ok(Self { subject, public_key, attributes })
+    }
+}
+
+const ATTRIBUTES: Tag = Tag::ContextSpecific { constructed: true, number: TagNumber(0) };
+
+fn prove_possession(envelope: &Envelope<'_>, info: &RequestInfo<'_>) -> Result<PublicKey, CsrRefusal> {
+    let key = PublicKey::from_spki_der(info.public_key)?;
     let algorithm = SignatureAlgorithm::from_identifier(envelope.algorithm)
         .filter(|algorithm| algorithm.fits(key.algorithm()))
         .ok_or_else(|| CsrRefusal::SignatureAlgorithm { oid: envelope.algorithm.oid.to_string() })?;
@@ -175,18 +215,17 @@ fn prove_possession(envelope: &Envelope<'_>, info: &CertReqInfo) -> Result<Publi
     Ok(key)
 }
 
-fn requested_extensions(info: &CertReqInfo) -> Result<RequestedExtensions, InvalidValue> {
+/// The `extensionRequest` attribute (RFC 2985 section 5.4.2), of which there may be one, with one value.
+fn requested_extensions(attributes: &[AttributeRef<'_>]) -> Result<RequestedExtensions, InvalidValue> {
     let accepted = "one extensionRequest attribute with one value (RFC 2985 section 5.4.2)";
     let refuse = |seen: String| InvalidValue::new("extensionRequest", seen, accepted);
-    let mut asking =
-        info.attributes.iter().filter(|attribute| attribute.oid == <ExtensionReq as const_oid::AssociatedOid>::OID);
+    let mut asking = attributes.iter().filter(|attribute| attribute.oid == ID_EXTENSION_REQ);
     let Some(attribute) = asking.next() else { return Ok(RequestedExtensions::default()) };
-    let value = match (attribute.values.len(), attribute.values.get(0), asking.next()) {
-        (1, Some(value), None) => value,
-        (values, ..) => return Err(refuse(format!("{values} values, or several attributes"))),
-    };
-    let list: ExtensionReq = value.decode_as().map_err(|error: der::Error| refuse(error.to_string()))?;
-    let read = Extensions::read(&list.0)?;
+    if asking.next().is_some() {
+        return Err(refuse("several attributes".to_owned()));
+    }
+    let list = only_value(attribute).map_err(|error| refuse(error.to_string()))?;
+    let read = Extensions::read(&list)?;
     Ok(RequestedExtensions {
         sans: read.sans,
         key_usages: read.key_usages,
@@ -194,4 +233,12 @@ fn requested_extensions(info: &CertReqInfo) -> Result<RequestedExtensions, Inval
         basic_constraints: read.basic_constraints,
         unknown: read.unknown,
     })
+}
+
+fn only_value<'a>(attribute: &AttributeRef<'a>) -> der::Result<Vec<ExtensionRef<'a>>> {
+    attribute.values.tag().assert_eq(Tag::Set)?;
+    let mut set = SliceReader::new(attribute.values.value())?;
+    let list = Vec::<ExtensionRef<'a>>::decode(&mut set)?;
+    set.finish()?;
+    Ok(list)
 }

@@ -1,13 +1,11 @@
 //! Reading the extensions of a certificate or of a certificate request.
 
-use std::collections::BTreeSet;
-
 use const_oid::AssociatedOid;
 use const_oid::db::rfc5280::{ID_AD_CA_ISSUERS, ID_AD_OCSP};
-use der::Decode;
+use der::asn1::{AnyRef, OctetStringRef};
+use der::{Decode, Sequence};
 use serde::{Deserialize, Serialize};
 use spki::ObjectIdentifier;
-use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::crl::CrlDistributionPoints;
 use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
 use x509_cert::ext::pkix::{
@@ -24,6 +22,15 @@ pub struct UnknownExtension {
     pub oid: String,
     /// Whether it is marked critical.
     pub critical: bool,
+}
+
+/// An extension as it stands in the bytes.
+#[derive(Sequence)]
+pub(super) struct ExtensionRef<'a> {
+    oid: ObjectIdentifier,
+    #[asn1(default = "Default::default")]
+    critical: bool,
+    value: &'a OctetStringRef,
 }
 
 /// What the known extensions say, and which others there are. `None` and empty lists mean that one is absent.
@@ -46,22 +53,22 @@ impl Extensions {
     ///
     /// # Errors
     /// An extension that occurs twice, or a known one that can not be read.
-    pub(super) fn read(list: &[Extension]) -> Result<Self, InvalidValue> {
+    pub(super) fn read(list: &[ExtensionRef<'_>]) -> Result<Self, InvalidValue> {
         let mut known = Self::default();
-        let mut seen_oids = BTreeSet::new();
+        let mut oids = list.iter().map(|extension| shortest(extension.oid)).collect::<Result<Vec<_>, _>>()?;
+        oids.sort_unstable();
+        if let Some(pair) = oids.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(InvalidValue::new("extensions", format!("{} twice", pair[0]), "each extension once"));
+        }
         for extension in list {
-            if !seen_oids.insert(shortest(extension.extn_id)?) {
-                let seen = format!("{} twice", extension.extn_id);
-                return Err(InvalidValue::new("extensions", seen, "each extension once"));
-            }
             known.take(extension)?;
         }
         Ok(known)
     }
 
-    fn take(&mut self, extension: &Extension) -> Result<(), InvalidValue> {
-        match extension.extn_id {
-            SubjectAltName::OID => self.sans = read_sans(&decode::<SubjectAltName>(extension, "subjectAltName")?)?,
+    fn take(&mut self, extension: &ExtensionRef<'_>) -> Result<(), InvalidValue> {
+        match extension.oid {
+            SubjectAltName::OID => self.sans = read_sans(&decode::<Vec<AnyRef<'_>>>(extension, "subjectAltName")?)?,
             pkix::KeyUsage::OID => {
                 self.key_usages = KeyUsages::from_bits(decode::<pkix::KeyUsage>(extension, "keyUsage")?.0.bits());
             }
@@ -96,16 +103,16 @@ impl Extensions {
     }
 }
 
-fn decode<'a, T: Decode<'a>>(extension: &'a Extension, what: &'static str) -> Result<T, InvalidValue>
+fn decode<'a, T: Decode<'a>>(extension: &ExtensionRef<'a>, what: &'static str) -> Result<T, InvalidValue>
 where
     T::Error: std::fmt::Display,
 {
-    T::from_der(extension.extn_value.as_bytes())
+    T::from_der(extension.value.as_bytes())
         .map_err(|error| InvalidValue::new(what, error.to_string(), "the DER of RFC 5280 section 4.2"))
 }
 
-fn read_sans(names: &SubjectAltName) -> Result<Vec<San>, InvalidValue> {
-    names.0.iter().map(San::from_general_name).collect()
+fn read_sans(names: &[AnyRef<'_>]) -> Result<Vec<San>, InvalidValue> {
+    names.iter().map(|name| San::from_general_name(*name)).collect()
 }
 
 fn read_constraints(constraints: &pkix::BasicConstraints) -> Result<BasicConstraints, InvalidValue> {

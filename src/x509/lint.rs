@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::certificate::TbsView;
-use super::{Attribute, Content, ExtendedKeyUsage, KeyAlgorithm, KeyUsage, KeyUsages, San};
+use super::{Attribute, Content, ExtendedKeyUsage, KeyAlgorithm, KeyUsage, KeyUsages, San, TbsView};
 
 /// A rule that the to-be-signed bytes break.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]

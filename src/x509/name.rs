@@ -4,13 +4,12 @@ use std::fmt;
 
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc4519;
-use der::asn1::{Any, SetOfVec};
-use der::{Decode, Encode, Tag, Tagged};
+use der::asn1::AnyRef;
+use der::{Decode, Reader, SliceReader, Tag, Tagged};
 use serde::{Deserialize, Serialize};
-use x509_cert::attr::AttributeTypeAndValue;
-use x509_cert::name::{Name, RdnSequence, RelativeDistinguishedName};
 
 use super::InvalidValue;
+use super::encode::{enclose, push};
 
 /// A distinguished-name attribute (RFC 5280 section 4.1.2.4), ordered as in a certificate made from parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -201,25 +200,16 @@ impl Subject {
         self.values(Attribute::CommonName).next()
     }
 
-    pub(super) fn to_rdns(&self) -> der::Result<RdnSequence> {
-        let mut rdns = RdnSequence::default();
-        for (attribute, value) in self.iter() {
-            let value = Any::new(attribute.string_tag(), value.as_bytes())?;
-            let mut set = SetOfVec::new();
-            set.insert(AttributeTypeAndValue { oid: attribute.oid(), value })?;
-            rdns.push(RelativeDistinguishedName::try_from(set.into_vec())?);
-        }
-        Ok(rdns)
-    }
-
     /// The DER encoding of the `Name`.
     pub(crate) fn to_der(&self) -> der::Result<Vec<u8>> {
-        self.to_rdns()?.to_der()
-    }
-
-    pub(super) fn from_name(name: &Name) -> Result<Self, InvalidValue> {
-        let parts = name.iter_rdn().map(single_attribute).collect::<Result<Vec<_>, _>>()?;
-        Self::in_order(parts)
+        let mut rdns = Vec::with_capacity(32 * self.0.len());
+        for (attribute, value) in self.iter() {
+            let mut pair = Vec::with_capacity(value.len() + 16);
+            push(&mut pair, Tag::ObjectIdentifier, attribute.oid().as_bytes())?;
+            push(&mut pair, attribute.string_tag(), value.as_bytes())?;
+            push(&mut rdns, Tag::Set, &enclose(Tag::Sequence, &pair)?)?;
+        }
+        enclose(Tag::Sequence, &rdns)
     }
 
     /// Reads a DER `Name`.
@@ -227,29 +217,40 @@ impl Subject {
     /// # Errors
     /// DER that is no name, a multi-valued RDN, or an attribute that the crate does not issue.
     pub fn from_der(name: &[u8]) -> Result<Self, InvalidValue> {
-        let name = Name::from_der(name).map_err(|error| {
+        let damaged = |error: der::Error| {
             InvalidValue::new("subject", error.to_string(), "a DER Name (RFC 5280 section 4.1.2.4)")
-        })?;
-        Self::from_name(&name)
+        };
+        let sets = Vec::<AnyRef<'_>>::from_der(name).map_err(damaged)?;
+        let mut parts = Vec::with_capacity(sets.len());
+        for set in sets {
+            set.tag().assert_eq(Tag::Set).map_err(|error| damaged(error.into()))?;
+            parts.push(single_attribute(set.value(), damaged)?);
+        }
+        Self::in_order(parts)
     }
 }
 
-fn single_attribute(rdn: &RelativeDistinguishedName) -> Result<(Attribute, String), InvalidValue> {
-    let mut attributes = rdn.iter();
-    match (attributes.next(), attributes.next()) {
-        (Some(only), None) => attribute_and_text(only),
-        _ => Err(InvalidValue::new("subject", rdn.to_string(), "one attribute in each RDN")),
-    }
+fn type_and_value<'a>(pair: &mut SliceReader<'a>) -> der::Result<(ObjectIdentifier, AnyRef<'a>)> {
+    Ok((ObjectIdentifier::decode(pair)?, AnyRef::decode(pair)?))
 }
 
-fn attribute_and_text(pair: &AttributeTypeAndValue) -> Result<(Attribute, String), InvalidValue> {
-    let attribute = Attribute::from_oid(pair.oid).ok_or_else(|| {
+/// The only attribute of an RDN.
+fn single_attribute(
+    set: &[u8],
+    damaged: impl Fn(der::Error) -> InvalidValue,
+) -> Result<(Attribute, String), InvalidValue> {
+    let mut reader = SliceReader::new(set).map_err(&damaged)?;
+    let (oid, value) = reader.sequence(type_and_value).map_err(&damaged)?;
+    if !reader.is_finished() {
+        return Err(InvalidValue::new("subject", "an RDN of several attributes", "one attribute in each RDN"));
+    }
+    let attribute = Attribute::from_oid(oid).ok_or_else(|| {
         let known = Attribute::ALL.map(Attribute::short_name).join(", ");
-        InvalidValue::new("subject attribute", pair.oid.to_string(), format!("one of {known}"))
+        InvalidValue::new("subject attribute", oid.to_string(), format!("one of {known}"))
     })?;
-    let is_text = matches!(pair.value.tag(), Tag::Utf8String | Tag::PrintableString | Tag::Ia5String);
-    let text = is_text.then(|| std::str::from_utf8(pair.value.value()).ok()).flatten().ok_or_else(|| {
-        let seen = format!("{:?}", pair.value.tag());
+    let is_text = matches!(value.tag(), Tag::Utf8String | Tag::PrintableString | Tag::Ia5String);
+    let text = is_text.then(|| std::str::from_utf8(value.value()).ok()).flatten().ok_or_else(|| {
+        let seen = format!("{:?}", value.tag());
         InvalidValue::new(attribute.as_str(), seen, "a UTF8String, PrintableString or IA5String")
     })?;
     Ok((attribute, text.to_owned()))
@@ -342,9 +343,12 @@ mod tests {
 
     #[test]
     fn unknown_attributes_and_multi_valued_rdns_are_refused() {
-        let name: Name = "UID=jsmith".parse().unwrap();
-        assert_eq!(Subject::from_name(&name).unwrap_err().what, "subject attribute");
-        let name: Name = "OU=Sales+CN=J".parse().unwrap();
-        assert_eq!(Subject::from_name(&name).unwrap_err().accepted, "one attribute in each RDN");
+        let name: x509_cert::name::Name = "UID=jsmith".parse().unwrap();
+        assert_eq!(Subject::from_der(&der::Encode::to_der(&name).unwrap()).unwrap_err().what, "subject attribute");
+        let name: x509_cert::name::Name = "OU=Sales+CN=J".parse().unwrap();
+        assert_eq!(
+            Subject::from_der(&der::Encode::to_der(&name).unwrap()).unwrap_err().accepted,
+            "one attribute in each RDN"
+        );
     }
 }

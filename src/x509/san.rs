@@ -4,10 +4,11 @@ use std::fmt;
 use std::net::IpAddr;
 
 use const_oid::ObjectIdentifier;
-use der::asn1::{Any, Ia5String, Utf8StringRef};
+use der::asn1::{AnyRef, ContextSpecific, Utf8StringRef};
+use der::{Decode, Reader, SliceReader, Tag, TagNumber, Tagged};
 use serde::{Deserialize, Serialize};
-use x509_cert::ext::pkix::name::{GeneralName, OtherName};
 
+use super::encode::{enclose, push};
 use super::{DnsName, EmailAddress, InvalidValue, Uri};
 
 /// User principal name, an `otherName` of Microsoft's.
@@ -164,28 +165,54 @@ impl San {
         }
     }
 
-    pub(super) fn to_general_name(&self) -> der::Result<GeneralName> {
-        Ok(match self {
-            Self::Dns(name) => GeneralName::DnsName(Ia5String::new(name.as_str())?),
-            Self::Ip(address) => GeneralName::from(*address),
-            Self::Email(address) => GeneralName::Rfc822Name(Ia5String::new(address.as_str())?),
-            Self::Uri(uri) => GeneralName::UniformResourceIdentifier(Ia5String::new(uri.as_str())?),
+    /// Appends the `GeneralName`.
+    pub(super) fn push_general_name(&self, to: &mut Vec<u8>) -> der::Result<()> {
+        match self {
+            Self::Dns(name) => push(to, general_name(DNS), name.as_str().as_bytes()),
+            Self::Ip(IpAddr::V4(address)) => push(to, general_name(IP), &address.octets()),
+            Self::Ip(IpAddr::V6(address)) => push(to, general_name(IP), &address.octets()),
+            Self::Email(address) => push(to, general_name(EMAIL), address.as_str().as_bytes()),
+            Self::Uri(uri) => push(to, general_name(URI), uri.as_str().as_bytes()),
             Self::Upn(name) => {
-                GeneralName::OtherName(OtherName { type_id: UPN, value: Any::encode_from(&Utf8StringRef::new(name)?)? })
+                let text = enclose(Tag::Utf8String, name.as_bytes())?;
+                let mut other = enclose(Tag::ObjectIdentifier, UPN.as_bytes())?;
+                push(&mut other, constructed(0), &text)?;
+                push(to, constructed(OTHER_NAME), &other)
             }
-        })
-    }
-
-    pub(super) fn from_general_name(name: &GeneralName) -> Result<Self, InvalidValue> {
-        match name {
-            GeneralName::DnsName(text) => Self::dns(text.as_str()),
-            GeneralName::Rfc822Name(text) => Self::email(text.as_str()),
-            GeneralName::UniformResourceIdentifier(text) => Self::uri(text.as_str()),
-            GeneralName::IpAddress(octets) => address_from_octets(octets.as_bytes()),
-            GeneralName::OtherName(other) if other.type_id == UPN => upn_from_any(&other.value),
-            other => Err(unsupported(other)),
         }
     }
+
+    /// Reads a `GeneralName`.
+    pub(super) fn from_general_name(name: AnyRef<'_>) -> Result<Self, InvalidValue> {
+        match name.tag() {
+            tag if tag == general_name(DNS) => Self::dns(ascii(&name)?),
+            tag if tag == general_name(EMAIL) => Self::email(ascii(&name)?),
+            tag if tag == general_name(URI) => Self::uri(ascii(&name)?),
+            tag if tag == general_name(IP) => address_from_octets(name.value()),
+            tag if tag == constructed(OTHER_NAME) => from_other_name(name.value()),
+            tag => Err(unsupported(describe(tag))),
+        }
+    }
+}
+
+/// The context-specific numbers of `GeneralName` (RFC 5280 section 4.2.1.6).
+const OTHER_NAME: u32 = 0;
+const EMAIL: u32 = 1;
+const DNS: u32 = 2;
+const URI: u32 = 6;
+const IP: u32 = 7;
+
+const fn general_name(number: u32) -> Tag {
+    Tag::ContextSpecific { constructed: false, number: TagNumber(number) }
+}
+
+const fn constructed(number: u32) -> Tag {
+    Tag::ContextSpecific { constructed: true, number: TagNumber(number) }
+}
+
+fn ascii<'a>(name: &AnyRef<'a>) -> Result<&'a str, InvalidValue> {
+    let text = std::str::from_utf8(name.value()).ok().filter(|text| text.is_ascii());
+    text.ok_or_else(|| unsupported("a name that is no IA5String".to_owned()))
 }
 
 fn address_from_octets(octets: &[u8]) -> Result<San, InvalidValue> {
@@ -199,20 +226,31 @@ fn address_from_octets(octets: &[u8]) -> Result<San, InvalidValue> {
     San::from_address(address)
 }
 
-fn upn_from_any(value: &Any) -> Result<San, InvalidValue> {
-    let text =
-        Utf8StringRef::try_from(value).map_err(|error| InvalidValue::new("upn", error.to_string(), "a UTF8String"))?;
-    San::upn(text.as_str())
+/// The user principal name, the only `otherName` that is issued.
+fn from_other_name(content: &[u8]) -> Result<San, InvalidValue> {
+    let damaged = |error: der::Error| InvalidValue::new("otherName", error.to_string(), "DER of RFC 5280 4.2.1.6");
+    let mut reader = SliceReader::new(content).map_err(damaged)?;
+    let kind = ObjectIdentifier::decode(&mut reader).map_err(damaged)?;
+    if kind != UPN {
+        return Err(unsupported(format!("otherName {kind}")));
+    }
+    let value = ContextSpecific::<Utf8StringRef<'_>>::decode_explicit(&mut reader, TagNumber(0)).map_err(damaged)?;
+    reader.finish().map_err(damaged)?;
+    let value = value.ok_or_else(|| InvalidValue::new("upn", "no value", "a UTF8String"))?;
+    San::upn(value.value.as_str())
 }
 
-fn unsupported(name: &GeneralName) -> InvalidValue {
-    let seen = match name {
-        GeneralName::OtherName(other) => format!("otherName {}", other.type_id),
-        GeneralName::DirectoryName(name) => format!("directoryName {name}"),
-        GeneralName::EdiPartyName(_) => "ediPartyName".to_owned(),
-        GeneralName::RegisteredId(oid) => format!("registeredID {oid}"),
-        known => format!("{known:?}"),
-    };
+fn describe(tag: Tag) -> String {
+    match tag {
+        Tag::ContextSpecific { number: TagNumber(3), .. } => "x400Address".to_owned(),
+        Tag::ContextSpecific { number: TagNumber(4), .. } => "directoryName".to_owned(),
+        Tag::ContextSpecific { number: TagNumber(5), .. } => "ediPartyName".to_owned(),
+        Tag::ContextSpecific { number: TagNumber(8), .. } => "registeredID".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+fn unsupported(seen: String) -> InvalidValue {
     InvalidValue::new("subject alternative name", seen, "dns_name, ip_address, email, uri or upn")
 }
 
@@ -251,14 +289,18 @@ mod tests {
             San::upn("jané@corp.example").unwrap(),
         ];
         for name in names {
-            assert_eq!(San::from_general_name(&name.to_general_name().unwrap()).unwrap(), name);
+            let mut der = Vec::new();
+            name.push_general_name(&mut der).unwrap();
+            assert_eq!(San::from_general_name(AnyRef::from_der(&der).unwrap()).unwrap(), name);
         }
     }
 
     #[test]
     fn names_of_other_kinds_say_what_they_are() {
-        let other = GeneralName::RegisteredId(UPN);
-        assert!(San::from_general_name(&other).unwrap_err().seen.starts_with("registeredID"));
+        let other = [0x88, 1, 0x2a];
+        assert!(
+            San::from_general_name(AnyRef::from_der(&other).unwrap()).unwrap_err().seen.starts_with("registeredID")
+        );
     }
 
     #[test]

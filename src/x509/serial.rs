@@ -3,14 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-use x509_cert::serial_number::SerialNumber;
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::InvalidValue;
 
 /// A certificate's serial number: positive, at most 20 octets (RFC 5280 section 4.1.2.2). Its text is lower-case hex.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Serial {
     /// Big-endian, filled up with zeros on the left.
     octets: [u8; 20],
@@ -45,10 +44,12 @@ impl Serial {
         &self.octets[self.octets.iter().take_while(|octet| **octet == 0).count()..]
     }
 
-    pub(super) fn from_x509(serial: &SerialNumber) -> Result<Self, InvalidValue> {
-        let octets = serial.as_bytes();
-        if octets.len() == 21 || octets.first().is_some_and(|octet| octet & 0x80 != 0) && octets.len() == 20 {
-            return Err(InvalidValue::new("serial number", format!("{serial}"), "1 to 20 octets, positive"));
+    /// A serial from the content octets of a DER INTEGER, which may be negative there.
+    pub(super) fn from_der_integer(octets: &[u8]) -> Result<Self, InvalidValue> {
+        let is_negative = octets.first().is_some_and(|octet| octet & 0x80 != 0);
+        if is_negative {
+            let seen = octets.iter().take(40).fold("-".to_owned(), |text, octet| format!("{text}{octet:02x}"));
+            return Err(InvalidValue::new("serial number", seen, "1 to 20 octets, positive"));
         }
         Self::from_octets(octets)
     }
@@ -84,9 +85,9 @@ impl TryFrom<String> for Serial {
     }
 }
 
-impl From<Serial> for String {
-    fn from(serial: Serial) -> Self {
-        serial.to_string()
+impl Serialize for Serial {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

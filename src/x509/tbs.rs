@@ -7,20 +7,17 @@ use std::sync::Arc;
 
 use const_oid::AssociatedOid;
 use const_oid::db::rfc5280::{ID_AD_CA_ISSUERS, ID_AD_OCSP};
-use der::asn1::{AnyRef, Ia5String, ObjectIdentifier, OctetString, UintRef};
+use der::asn1::{Ia5String, ObjectIdentifier, OctetString, UintRef};
 use der::flagset::FlagSet;
-use der::{Encode, Sequence};
-use spki::AlgorithmIdentifierOwned;
-use x509_cert::ext::Extension;
+use der::{Encode, Tag, TagNumber};
 use x509_cert::ext::pkix::crl::CrlDistributionPoints;
 use x509_cert::ext::pkix::crl::dp::DistributionPoint;
 use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
 use x509_cert::ext::pkix::{
     self, AccessDescription, AuthorityInfoAccessSyntax, AuthorityKeyIdentifier, SubjectAltName, SubjectKeyIdentifier,
 };
-use x509_cert::name::RdnSequence;
-use x509_cert::time::Time;
 
+use super::encode::{enclose, push};
 use super::{BasicConstraints, Content, ExtendedKeyUsage, PublicKey, Serial};
 
 /// What certificates say about the authority that issued them.
@@ -51,27 +48,9 @@ impl Authority {
     }
 }
 
-#[derive(Sequence)]
-struct TbsSequence<'a> {
-    #[asn1(context_specific = "0", tag_mode = "EXPLICIT")]
-    version: u8,
-    serial_number: UintRef<'a>,
-    signature: AlgorithmIdentifierOwned,
-    issuer: AnyRef<'a>,
-    validity: Times,
-    subject: RdnSequence,
-    subject_public_key_info: AnyRef<'a>,
-    #[asn1(context_specific = "3", tag_mode = "EXPLICIT")]
-    extensions: Vec<Extension>,
-}
-
-#[derive(Sequence)]
-struct Times {
-    not_before: Time,
-    not_after: Time,
-}
-
-const V3: u8 = 2;
+/// Version 3 in its explicit tag: `[0] { INTEGER 2 }`.
+const VERSION_3: [u8; 5] = [0xa0, 3, 2, 1, 2];
+const EXTENSIONS: Tag = Tag::ContextSpecific { constructed: true, number: TagNumber(3) };
 
 /// The DER `TBSCertificate` that says `content` about `key`.
 pub(crate) fn build(
@@ -81,40 +60,44 @@ pub(crate) fn build(
     authority: &Authority,
 ) -> der::Result<Vec<u8>> {
     let (not_before, not_after) = content.validity.to_times()?;
-    TbsSequence {
-        version: V3,
-        serial_number: UintRef::new(serial.as_octets())?,
-        signature: content.signature_algorithm.to_identifier(),
-        issuer: AnyRef::try_from(&*authority.name_der)?,
-        validity: Times { not_before, not_after },
-        subject: content.subject.to_rdns()?,
-        subject_public_key_info: AnyRef::try_from(key.spki_der())?,
-        extensions: extensions(content, key, authority)?,
-    }
-    .to_der()
+    let mut body = Vec::with_capacity(1024);
+    body.extend_from_slice(&VERSION_3);
+    UintRef::new(serial.as_octets())?.encode_to_vec(&mut body)?;
+    content.signature_algorithm.to_identifier().encode_to_vec(&mut body)?;
+    body.extend_from_slice(&authority.name_der);
+    let mut times = Vec::with_capacity(40);
+    not_before.encode_to_vec(&mut times)?;
+    not_after.encode_to_vec(&mut times)?;
+    push(&mut body, Tag::Sequence, &times)?;
+    body.extend_from_slice(&content.subject.to_der()?);
+    body.extend_from_slice(key.spki_der());
+    let extensions = enclose(Tag::Sequence, &extensions(content, key, authority)?)?;
+    push(&mut body, EXTENSIONS, &extensions)?;
+    enclose(Tag::Sequence, &body)
 }
 
-fn extensions(content: &Content, key: &PublicKey, authority: &Authority) -> der::Result<Vec<Extension>> {
-    let mut list = Vec::with_capacity(8);
-    list.push(extension(Criticality::Critical, &basic_constraints(content.basic_constraints))?);
+/// The extensions, one behind the other.
+fn extensions(content: &Content, key: &PublicKey, authority: &Authority) -> der::Result<Vec<u8>> {
+    let mut list = Vec::with_capacity(512);
+    add(&mut list, Criticality::Critical, &basic_constraints(content.basic_constraints))?;
     if !content.key_usages.is_empty() {
         let bits = FlagSet::new_truncated(content.key_usages.bits());
-        list.push(extension(Criticality::Critical, &pkix::KeyUsage(bits))?);
+        add(&mut list, Criticality::Critical, &pkix::KeyUsage(bits))?;
     }
     if !content.extended_key_usages.is_empty() {
-        list.push(extended_key_usage(&content.extended_key_usages)?);
+        extended_key_usage(&mut list, &content.extended_key_usages)?;
     }
     let identifier = SubjectKeyIdentifier(OctetString::new(key.key_identifier().as_slice())?);
-    list.push(extension(Criticality::NonCritical, &identifier)?);
-    list.push(authority_key_identifier(&authority.key_identifier)?);
+    add(&mut list, Criticality::NonCritical, &identifier)?;
+    authority_key_identifier(&mut list, &authority.key_identifier)?;
     if !content.sans.is_empty() {
-        list.push(subject_alt_name(content)?);
+        subject_alt_name(&mut list, content)?;
     }
     if !authority.crl_urls.is_empty() {
-        list.push(crl_distribution_points(&authority.crl_urls)?);
+        crl_distribution_points(&mut list, &authority.crl_urls)?;
     }
     if !authority.ocsp_urls.is_empty() || !authority.ca_issuers_urls.is_empty() {
-        list.push(authority_info_access(authority)?);
+        authority_info_access(&mut list, authority)?;
     }
     Ok(list)
 }
@@ -125,9 +108,19 @@ enum Criticality {
     NonCritical,
 }
 
-fn extension<T: AssociatedOid + Encode>(criticality: Criticality, value: &T) -> der::Result<Extension> {
-    let critical = criticality == Criticality::Critical;
-    Ok(Extension { extn_id: T::OID, critical, extn_value: OctetString::new(value.to_der()?)? })
+/// Appends one `Extension`; the default FALSE of `critical` is not written.
+fn add<T: AssociatedOid + Encode>(list: &mut Vec<u8>, criticality: Criticality, value: &T) -> der::Result<()> {
+    add_value(list, criticality, T::OID, &value.to_der()?)
+}
+
+fn add_value(list: &mut Vec<u8>, criticality: Criticality, oid: ObjectIdentifier, value: &[u8]) -> der::Result<()> {
+    let mut fields = Vec::with_capacity(value.len() + 16);
+    push(&mut fields, Tag::ObjectIdentifier, oid.as_bytes())?;
+    if criticality == Criticality::Critical {
+        push(&mut fields, Tag::Boolean, &[0xff])?;
+    }
+    push(&mut fields, Tag::OctetString, value)?;
+    push(list, Tag::Sequence, &fields)
 }
 
 fn basic_constraints(constraints: BasicConstraints) -> pkix::BasicConstraints {
@@ -138,25 +131,28 @@ fn basic_constraints(constraints: BasicConstraints) -> pkix::BasicConstraints {
 }
 
 /// Critical only for time-stamping, where RFC 3161 section 2.3 demands it.
-fn extended_key_usage(usages: &[ExtendedKeyUsage]) -> der::Result<Extension> {
+fn extended_key_usage(list: &mut Vec<u8>, usages: &[ExtendedKeyUsage]) -> der::Result<()> {
     let only_stamps = usages == [ExtendedKeyUsage::TimeStamping];
     let criticality = if only_stamps { Criticality::Critical } else { Criticality::NonCritical };
-    extension(criticality, &pkix::ExtendedKeyUsage(usages.iter().map(ExtendedKeyUsage::oid).collect()))
+    add(list, criticality, &pkix::ExtendedKeyUsage(usages.iter().map(ExtendedKeyUsage::oid).collect()))
 }
 
-fn authority_key_identifier(identifier: &[u8]) -> der::Result<Extension> {
+fn authority_key_identifier(list: &mut Vec<u8>, identifier: &[u8]) -> der::Result<()> {
     let key_identifier = Some(OctetString::new(identifier)?);
-    extension(Criticality::NonCritical, &AuthorityKeyIdentifier { key_identifier, ..Default::default() })
+    add(list, Criticality::NonCritical, &AuthorityKeyIdentifier { key_identifier, ..Default::default() })
 }
 
 /// Critical when the subject is empty (RFC 5280 section 4.2.1.6).
-fn subject_alt_name(content: &Content) -> der::Result<Extension> {
-    let names = content.sans.iter().map(|san| san.to_general_name()).collect::<der::Result<Vec<_>>>()?;
+fn subject_alt_name(list: &mut Vec<u8>, content: &Content) -> der::Result<()> {
     let criticality = if content.subject.is_empty() { Criticality::Critical } else { Criticality::NonCritical };
-    extension(criticality, &SubjectAltName(names))
+    let mut names = Vec::with_capacity(32 * content.sans.len());
+    for san in &content.sans {
+        san.push_general_name(&mut names)?;
+    }
+    add_value(list, criticality, SubjectAltName::OID, &enclose(Tag::Sequence, &names)?)
 }
 
-fn crl_distribution_points(urls: &[String]) -> der::Result<Extension> {
+fn crl_distribution_points(list: &mut Vec<u8>, urls: &[String]) -> der::Result<()> {
     let point = |url: &String| {
         Ok(DistributionPoint {
             distribution_point: Some(DistributionPointName::FullName(vec![uri(url)?])),
@@ -165,17 +161,17 @@ fn crl_distribution_points(urls: &[String]) -> der::Result<Extension> {
         })
     };
     let points = urls.iter().map(point).collect::<der::Result<Vec<_>>>()?;
-    extension(Criticality::NonCritical, &CrlDistributionPoints(points))
+    add(list, Criticality::NonCritical, &CrlDistributionPoints(points))
 }
 
-fn authority_info_access(authority: &Authority) -> der::Result<Extension> {
+fn authority_info_access(list: &mut Vec<u8>, authority: &Authority) -> der::Result<()> {
     let access = |access_method: ObjectIdentifier| {
         move |url: &String| Ok(AccessDescription { access_method, access_location: uri(url)? })
     };
     let ocsp = authority.ocsp_urls.iter().map(access(ID_AD_OCSP));
     let issuers = authority.ca_issuers_urls.iter().map(access(ID_AD_CA_ISSUERS));
     let all = ocsp.chain(issuers).collect::<der::Result<Vec<_>>>()?;
-    extension(Criticality::NonCritical, &AuthorityInfoAccessSyntax(all))
+    add(list, Criticality::NonCritical, &AuthorityInfoAccessSyntax(all))
 }
 
 fn uri(url: &str) -> der::Result<GeneralName> {
