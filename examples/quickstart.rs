@@ -235,7 +235,7 @@ fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 async fn show_inventory(admin: &Session) -> Result<()> {
-    println!("\n{:<8} {:<42} {:<20} {}", "status", "serial", "not after", "subject");
+    println!("\n{:<8} {:<42} {:<20} subject", "status", "serial", "not after");
     let mut page = None;
     loop {
         let found = admin.certificates(&CertificateQuery::default(), page.as_ref()).await?;
