@@ -4,7 +4,7 @@
 
 use std::error::Error;
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -14,7 +14,7 @@ use chancery::domain::{
 use chancery::engine::{CertificateQuery, Engine, Error as EngineError, Issued, Outcome, Root, Session};
 use chancery::sealer::AeadSealer;
 use chancery::store::sqlite::SqliteStore;
-use chancery::x509::{Csr, KeyAlgorithm};
+use chancery::x509::{Csr, KeyAlgorithm, MAX_CSR_BYTES};
 
 const USAGE: &str = "usage: quickstart --out DIR [--data FILE] [--csr FILE]... [--name DNS]... [--key-algorithm NAME]
 
@@ -24,6 +24,10 @@ const USAGE: &str = "usage: quickstart --out DIR [--data FILE] [--csr FILE]... [
   --name DNS            a name to issue a certificate with a managed key for; may be repeated
   --key-algorithm NAME  of managed keys: RSA_2048, RSA_3072, RSA_4096, EC_prime256v1, EC_secp384r1, EC_secp521r1,
                         Ed25519, ML-DSA-44, ML-DSA-65 or ML-DSA-87";
+
+const ROOT_FILE: &str = "root.pem";
+/// Most characters of a common name (RFC 5280 appendix A.1).
+const MAX_COMMON_NAME: usize = 64;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -61,13 +65,13 @@ async fn main() -> ExitCode {
 fn read_arguments(mut given: impl Iterator<Item = String>) -> Result<Arguments> {
     let mut arguments = Arguments::default();
     while let Some(flag) = given.next() {
-        let value = given.next().ok_or_else(|| format!("{flag} needs a value"))?;
+        let mut value = || given.next().ok_or_else(|| format!("{flag} needs a value"));
         match flag.as_str() {
-            "--out" => arguments.out = value.into(),
-            "--data" => arguments.data = Some(value.into()),
-            "--csr" => arguments.csrs.push(value.into()),
-            "--name" => arguments.names.push(value),
-            "--key-algorithm" => arguments.key_algorithm = Some(value.parse()?),
+            "--out" => arguments.out = value()?.into(),
+            "--data" => arguments.data = Some(value()?.into()),
+            "--csr" => arguments.csrs.push(value()?.into()),
+            "--name" => arguments.names.push(value()?),
+            "--key-algorithm" => arguments.key_algorithm = Some(value()?.parse()?),
             unknown => return Err(format!("unknown argument {unknown}").into()),
         }
     }
@@ -89,25 +93,37 @@ async fn run(arguments: &Arguments) -> Result<usize> {
     let mut refused = 0;
     for name in &arguments.names {
         let algorithm = arguments.key_algorithm.unwrap_or(KeyAlgorithm::P256);
-        let enrollment = Enrollment::managed(application.id, profile.id).common_name(name).dns(name);
+        let mut enrollment = Enrollment::managed(application.id, profile.id).dns(name);
+        // A DNS name may be longer than a common name; relying parties look at the DNS name only.
+        if name.chars().count() <= MAX_COMMON_NAME {
+            enrollment = enrollment.common_name(name);
+        }
         refused += issue(&admin, name, &enrollment.key_algorithm(algorithm), &arguments.out).await?;
     }
     for path in &arguments.csrs {
         let label = path.display().to_string();
-        match Csr::parse(&fs::read(path)?) {
+        match read_csr(path) {
             Ok(csr) => {
                 let enrollment = Enrollment::csr(application.id, profile.id, csr);
                 refused += issue(&admin, &label, &enrollment, &arguments.out).await?;
             }
-            Err(error) => {
+            Err(reasons) => {
                 refused += 1;
-                println!("\nrefused {label}:");
-                error.reasons.iter().for_each(|reason| println!("  - {reason}"));
+                println!("\n{label} refused:");
+                reasons.iter().for_each(|reason| println!("  - {reason}"));
             }
         }
     }
     show_inventory(&admin).await?;
     Ok(refused)
+}
+
+/// A certificate request, or every reason why there is none. Of a file that never ends no more is read than is looked at.
+fn read_csr(path: &Path) -> std::result::Result<Csr, Vec<String>> {
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(|error| vec![error.to_string()])?;
+    file.take(MAX_CSR_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|error| vec![error.to_string()])?;
+    Csr::parse(&bytes).map_err(|error| error.reasons.iter().map(ToString::to_string).collect())
 }
 
 /// Opens the store and the key that seals private keys, which stands beside it.
@@ -183,9 +199,8 @@ async fn issue(admin: &Session, label: &str, enrollment: &Enrollment, out: &Path
 }
 
 fn write(issued: &Issued, out: &Path) -> Result<PathBuf> {
-    let name = issued.record.subject.common_name().unwrap_or_default();
-    let is_file_name = !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', '*']);
-    let folder = out.join(if is_file_name { name.to_owned() } else { issued.record.serial.to_string() });
+    let name = issued.record.subject.common_name().filter(|name| is_folder_name(name));
+    let folder = out.join(name.map_or_else(|| issued.record.serial.to_string(), str::to_owned));
     fs::create_dir_all(&folder)?;
     fs::write(folder.join("cert.pem"), issued.certificate().pem())?;
     fs::write(folder.join("chain.pem"), issued.chain.pem(Root::Exclude))?;
@@ -195,9 +210,15 @@ fn write(issued: &Issued, out: &Path) -> Result<PathBuf> {
         None => drop(fs::remove_file(folder.join("key.pem"))),
     }
     if let Some(root) = issued.chain.root() {
-        fs::write(out.join("root.pem"), root.pem())?;
+        fs::write(out.join(ROOT_FILE), root.pem())?;
     }
     Ok(folder)
+}
+
+/// Whether a common name, which a stranger may have chosen, names a folder that stays where it is made.
+fn is_folder_name(name: &str) -> bool {
+    let is_plain = !name.starts_with('.') && !name.contains(['/', '\\', ':', '*']);
+    is_plain && (1..=200).contains(&name.len()) && !name.eq_ignore_ascii_case(ROOT_FILE)
 }
 
 /// Writes a file that only its owner may read; it never exists with other permissions.
@@ -214,7 +235,7 @@ fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 async fn show_inventory(admin: &Session) -> Result<()> {
-    println!("\n{:<8} {:<42} {:<20} {}", "status", "serial", "not after", "subject");
+    println!("\n{:<8} {:<42} {:<20} subject", "status", "serial", "not after");
     let mut page = None;
     loop {
         let found = admin.certificates(&CertificateQuery::default(), page.as_ref()).await?;

@@ -123,7 +123,7 @@ impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (unit, name) = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")]
             .into_iter()
-            .find(|(unit, _)| self.0 % unit == 0)
+            .find(|(unit, _)| self.0.is_multiple_of(*unit))
             .unwrap_or((1, "s"));
         write!(f, "{}{name}", self.0 / unit)
     }

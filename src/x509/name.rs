@@ -223,7 +223,7 @@ impl Subject {
         let sets = Vec::<AnyRef<'_>>::from_der(name).map_err(damaged)?;
         let mut parts = Vec::with_capacity(sets.len());
         for set in sets {
-            set.tag().assert_eq(Tag::Set).map_err(|error| damaged(error.into()))?;
+            set.tag().assert_eq(Tag::Set).map_err(damaged)?;
             parts.push(single_attribute(set.value(), damaged)?);
         }
         Self::in_order(parts)

@@ -67,7 +67,7 @@ impl FromStr for Serial {
         if text.len() > 128 || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(refuse());
         }
-        let padded = if digits.len() % 2 == 0 { digits } else { format!("0{digits}") };
+        let padded = if digits.len().is_multiple_of(2) { digits } else { format!("0{digits}") };
         let octets = (0..padded.len())
             .step_by(2)
             .map(|at| padded.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()))

@@ -1,7 +1,11 @@
 //! Other people's programs as witnesses in tests: run if the machine has them, required in CI.
+#![allow(dead_code, reason = "no test uses all of them")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
+pub(crate) mod office;
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 /// A program that the machine has; nothing, aloud, if it is missing outside CI.
 ///
@@ -22,9 +26,24 @@ pub(crate) fn tool(program: &str) -> Option<Command> {
 
 /// Runs a program that must succeed in `directory`; false, aloud, if it is missing outside CI.
 pub(crate) fn run(directory: &Path, program: &str, arguments: &[&str]) -> bool {
-    let Some(mut command) = tool(program) else { return false };
-    let output = command.current_dir(directory).args(arguments).stdin(Stdio::null()).output().unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{program} {arguments:?}: {errors}");
-    true
+    output(directory, program, arguments).is_some()
+}
+
+/// What a program that must succeed in `directory` writes to its output; nothing, aloud, if it is missing outside CI.
+pub(crate) fn output(directory: &Path, program: &str, arguments: &[&str]) -> Option<Vec<u8>> {
+    let output = attempt(directory, program, arguments)?;
+    let said = [&output.stdout[..], &output.stderr].concat();
+    assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&said));
+    Some(output.stdout)
+}
+
+/// The same as text.
+pub(crate) fn text(directory: &Path, program: &str, arguments: &[&str]) -> Option<String> {
+    output(directory, program, arguments).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// How a program that may fail ends in `directory`; nothing, aloud, if it is missing outside CI.
+pub(crate) fn attempt(directory: &Path, program: &str, arguments: &[&str]) -> Option<Output> {
+    let mut command = tool(program)?;
+    Some(command.current_dir(directory).args(arguments).stdin(Stdio::null()).output().unwrap())
 }
