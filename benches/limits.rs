@@ -4,6 +4,8 @@
 //! `cargo bench --bench limits --features sqlite` prints one table. What was found while profiling stands in
 //! `benches/FINDINGS.md`.
 
+#![allow(clippy::unwrap_used, reason = "a bench that can not go on shall stop")]
+
 use std::fs::File;
 use std::future::Future;
 use std::hint::black_box;

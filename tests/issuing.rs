@@ -51,7 +51,7 @@ const REFUSED: [Case; 12] = [
     ("a wrong method", |_, ask| Enrollment { method: Method::Acme, ..ask }, &["method"]),
     ("a CA", |_, ask| ca(ask), &["basic_constraints", "key_usages"]),
     ("tags", |_, ask| ask.tag("no space", "x"), &["metadata"]),
-    ("nobody named", |_, ask| Enrollment { names: Default::default(), ..ask }, &["certificate"]),
+    ("nobody named", |_, ask| Enrollment { names: Default::default(), ..ask }, &["subject"]),
     (
         "a critical unknown extension",
         |world, _| Enrollment::csr(world.application.id, world.profile.id, csr(|params| unknown(params, true))),
