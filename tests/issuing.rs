@@ -10,10 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use chancery::domain::{
-    Enrollment, EventKind, IssuerChoice, KeyCustody, KeyRereading, Method, Methods, PolicySpec, Preset, ProfileSpec,
-    Span,
+    ApplicationId, Enrollment, EventKind, IssuerChoice, KeyCustody, KeyRereading, Method, Methods, PolicySpec, Preset,
+    ProfileSpec, Span,
 };
-use chancery::engine::{Engine, Error, Outcome};
+use chancery::engine::{Engine, Error, Import, Outcome, Session};
 use chancery::sealer::SealError;
 use chancery::signer::{Signer, SoftwareSigner};
 use chancery::store::{Batch, Document, Hit, Key, MemoryStore, Scan, Schema, Store, StoreError, Version};
@@ -240,7 +240,13 @@ struct Meddler {
     inner: MemoryStore,
     other: Engine,
     armed: Arc<AtomicBool>,
-    spec: PolicySpec,
+    deed: Deed,
+}
+
+#[derive(Clone, Debug)]
+enum Deed {
+    Tighten,
+    SwitchRereadingOff(ApplicationId),
 }
 
 #[async_trait]
@@ -259,21 +265,54 @@ impl Store for Meddler {
 
     async fn commit(&self, batch: Batch) -> Result<Version, StoreError> {
         if self.armed.swap(false, Ordering::SeqCst) {
-            self.other.acting_as(support::user("root")).save_policy(self.spec.clone()).await.unwrap();
+            match self.deed {
+                Deed::Tighten => {
+                    let product = self.other.acting_as(support::user("root"));
+                    product.save_policy(policy(Span::days(30))).await.unwrap();
+                }
+                Deed::SwitchRereadingOff(id) => {
+                    let alice = self.other.acting_as(support::user("alice"));
+                    alice.edit_application(id, String::new(), KeyRereading::DisabledForGood).await.unwrap();
+                }
+            }
         }
         self.inner.commit(batch).await
     }
+}
+
+/// The Operator's session in an engine into which somebody meddles when it is armed.
+async fn meddled(inner: &MemoryStore, world: &World, deed: Deed) -> (Session, Arc<AtomicBool>) {
+    let armed = Arc::new(AtomicBool::new(false));
+    let meddler = Meddler { inner: inner.clone(), other: world.engine.clone(), armed: Arc::clone(&armed), deed };
+    let engine = builder(meddler, &world.clock, 2).build().await.unwrap();
+    (engine.acting_as(support::user("otto")), armed)
+}
+
+#[tokio::test]
+async fn imports_and_readings_of_keys_are_not_decided_on_what_has_just_changed() {
+    let inner = MemoryStore::new();
+    let world = World::over(inner.clone()).await;
+    let first = world.issue("api.example.com").await;
+    let (certificate, metadata) = (first.certificate().clone(), Default::default());
+    let (application, profile) = (world.application.id, Some(world.profile.id));
+    let import = Import { application, profile, certificate, chain: Vec::new(), key: None, metadata };
+    let (otto, armed) = meddled(&inner, &world, Deed::Tighten).await;
+    armed.store(true, Ordering::SeqCst);
+    let error = otto.import_certificate(import).await.unwrap_err();
+    assert!(matches!(error, Error::Contended), "{error:?}");
+
+    let (otto, armed) = meddled(&inner, &world, Deed::SwitchRereadingOff(application)).await;
+    otto.private_key(first.record.id).await.unwrap();
+    armed.store(true, Ordering::SeqCst);
+    let error = otto.private_key(first.record.id).await.unwrap_err();
+    assert!(matches!(error, Error::Contended), "{error:?}");
 }
 
 #[tokio::test]
 async fn a_policy_that_changes_between_judgement_and_commit_is_not_missed() {
     let inner = MemoryStore::new();
     let world = World::over(inner.clone()).await;
-    let armed = Arc::new(AtomicBool::new(false));
-    let spec = policy(Span::days(30));
-    let meddler = Meddler { inner: inner.clone(), other: world.engine.clone(), armed: Arc::clone(&armed), spec };
-    let engine = builder(meddler, &world.clock, 2).build().await.unwrap();
-    let otto = engine.acting_as(support::user("otto"));
+    let (otto, armed) = meddled(&inner, &world, Deed::Tighten).await;
     issued(otto.submit(&world.enrollment("api.example.com")).await);
     armed.store(true, Ordering::SeqCst);
     let refusal = refused(otto.submit(&world.enrollment("late.example.com")).await);
