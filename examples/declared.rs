@@ -4,9 +4,7 @@
 
 use std::error::Error;
 
-use chancery::domain::{
-    Actor, ApplicationSpec, Enrollment, IssuerSpec, PolicySpec, ProfileSpec, read_json, read_toml,
-};
+use chancery::domain::{Actor, ApplicationSpec, Enrollment, IssuerSpec, PolicySpec, ProfileSpec, read_json, read_toml};
 use chancery::engine::{Engine, Outcome, Session};
 use chancery::sealer::AeadSealer;
 use serde::Deserialize;
@@ -28,11 +26,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let office: Office = if path.ends_with(".json") { read_json(&text)? } else { read_toml(&text)? };
 
     let operator = Actor::user("operator")?;
-    let engine = Engine::builder()
-        .sealer(AeadSealer::new(&[7; 32]))
-        .administrator(operator.principal().clone())
-        .build()
-        .await?;
+    let engine =
+        Engine::builder().sealer(AeadSealer::new(&[7; 32])).administrator(operator.principal().clone()).build().await?;
     let session = engine.acting_as(operator);
     save(&session, office).await
 }

@@ -8,7 +8,7 @@ use super::{ApplicationId, CertificateId, EventId, IssuerId, PolicyId, Principal
 /// Something that happened, written in the same commit as its effect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// Its id; later events have larger ids.
+    /// Its id. Ids sort by the millisecond; within one their order means nothing.
     pub id: EventId,
     /// When.
     #[serde(with = "time::serde::rfc3339")]

@@ -50,10 +50,12 @@ pub enum RequestState {
         /// The certificate.
         certificate: CertificateId,
     },
-    /// The issuer's signer refused for good.
+    /// The issuer's signer refused for good, or did not answer in time.
     Failed {
         /// What it said.
         reason: String,
+        /// What it was asked to sign: if an earlier answer was lost, it may have done so.
+        intent: Box<Intent>,
     },
 }
 

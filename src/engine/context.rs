@@ -151,7 +151,7 @@ impl Change<'_> {
         self.actor.principal()
     }
 
-    /// Tells what happened. Later events of one change have larger ids.
+    /// Tells what happened.
     pub(super) fn event(&mut self, application: Option<ApplicationId>, kind: EventKind) -> Result<(), Error> {
         let id = EventId::new(self.now, self.random.take());
         let actor = self.actor.principal().clone();

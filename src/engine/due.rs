@@ -49,7 +49,7 @@ impl Context {
     /// Takes up a request whose signing was cut off: first puts off its next attempt, which is the claim on it, and then
     /// signs the recorded bytes.
     async fn resume_due(&self, hit: &Hit, report: &mut DueReport) -> Result<(), Error> {
-        let mut request: CertificateRequest = decode(&hit.document.key, &hit.document.body)?;
+        let Some(mut request) = self.readable_due::<CertificateRequest>(hit, report) else { return Ok(()) };
         let RequestState::Issuing(intent) = &mut request.state else { return Ok(()) };
         let issuer = intent.issuer;
         let requester = Actor::of_record(request.requester.clone());
@@ -83,8 +83,18 @@ impl Context {
         Ok(())
     }
 
+    /// One damaged document does not stop the others.
+    fn readable_due<T: Entity>(&self, hit: &Hit, report: &mut DueReport) -> Option<T> {
+        decode(&hit.document.key, &hit.document.body)
+            .map_err(|error| {
+                tracing::error!(key = %hit.document.key, %error, "a due document can not be read");
+                report.postponed += 1;
+            })
+            .ok()
+    }
+
     async fn remove_expired(&self, hit: &Hit, report: &mut DueReport) -> Result<(), Error> {
-        let replay: Replay = decode(&hit.document.key, &hit.document.body)?;
+        let Some(replay) = self.readable_due::<Replay>(hit, report) else { return Ok(()) };
         match self.remove(&Versioned { value: replay, version: hit.document.version }).await {
             Ok(()) => report.removed += 1,
             Err(error) if error.is_conflict() => report.taken_by_others += 1,

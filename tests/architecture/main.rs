@@ -129,7 +129,7 @@ mod tests {
             ("x509/a_tests/deep.rs".to_owned(), "//! T.\nuse crate::domain::X;".to_owned()),
         ];
         assert!(breaches(&files).is_empty());
-        assert_eq!(breaches(&files[1..]).len(), 1);
+        assert_eq!(breaches(&files[1..]).len(), 2);
     }
 
     #[test]

@@ -43,6 +43,9 @@ impl Context {
         };
         let public_key = PublicKey::from_spki_der(&intent.public_key.0).map_err(Error::encoding)?;
         let view = TbsView::from_der(&intent.tbs.0, &public_key)?;
+        if view.content.validity.not_after() < self.now() {
+            return self.give_up(request, "no signature came before the certificate would have ended".to_owned()).await;
+        }
         let prepared = Prepared { tbs: intent.tbs.0.clone(), view, public_key };
         match sign_and_verify(&issuer, &prepared).await {
             Ok(signature) => self.record(request, (prepared, signature), &issuer).await,
@@ -88,7 +91,8 @@ impl Context {
         let violations = vec![failed(&reason)];
         let kind = EventKind::IssuanceFailed { request: request.id, reason: reason.clone() };
         change.event(Some(request.application), kind)?;
-        request.state = RequestState::Failed { reason };
+        let RequestState::Issuing(intent) = request.state else { return self.settled(request).await };
+        request.state = RequestState::Failed { reason, intent };
         request.updated_at = change.now;
         change.update(&request, version)?;
         match change.commit().await {
@@ -107,7 +111,7 @@ impl Context {
     pub(in crate::engine) async fn settled(&self, request: CertificateRequest) -> Result<Outcome, Error> {
         match &request.state {
             RequestState::Issuing(_) => Ok(Outcome::Pending(waiting(request.id))),
-            RequestState::Failed { reason } => Ok(Outcome::Refused(Refusal { violations: vec![failed(reason)] })),
+            RequestState::Failed { reason, .. } => Ok(Outcome::Refused(Refusal { violations: vec![failed(reason)] })),
             RequestState::Issued { certificate } => {
                 let certificate = *certificate;
                 Ok(Outcome::Issued(Box::new(self.issued(request, certificate).await?)))
