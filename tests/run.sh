@@ -11,6 +11,7 @@ PATH=$tools/bin:$PATH
 
 # Arguments of each example: first cargo's, then the example's own.
 declare -A examples=(
+  [declared]="--features toml -- examples/declared.toml"
   [policy_test]="--features testing --"
   [quickstart]="--features sqlite -- --out $work/quickstart --name a.example.com"
 )

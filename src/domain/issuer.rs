@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use super::certificate::Octets;
 use super::policy::Table;
-use super::{IssuerId, Slug, Span, Values};
+use super::{CertificateId, IssuerId, Principal, Slug, Span, Values};
 use crate::x509::{
     Attribute, BasicConstraints, InvalidValue, KeyAlgorithm, KeyUsage, KeyUsages, SignatureAlgorithm, Subject,
 };
@@ -147,6 +147,22 @@ pub enum IssuerState {
         public_key: Octets,
         /// The subject asked for.
         subject: Subject,
+    },
+    /// Serial and bytes of its own certificate are recorded; the key above it has been or will be asked to sign them.
+    Signing {
+        /// The certificate's id in the inventory to be.
+        certificate: CertificateId,
+        /// The to-be-signed bytes.
+        tbs: Octets,
+        /// The public key, DER `SubjectPublicKeyInfo`.
+        public_key: Octets,
+        /// The issuer that signs; `None` for a root.
+        parent: Option<IssuerId>,
+        /// Who made the issuer.
+        requester: Principal,
+        /// When due work takes it up, should nobody have finished.
+        #[serde(with = "time::serde::rfc3339")]
+        retry_at: OffsetDateTime,
     },
     /// It issues.
     Active {

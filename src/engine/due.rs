@@ -2,20 +2,20 @@
 
 use super::context::{Context, Versioned, decode};
 use super::error::Error;
-use super::issue::postpone;
+use super::issue::{FIRST_RETRY, postpone};
 use super::outcome::Outcome;
 use super::schema::{Entity, Replay, index, sortable};
-use crate::domain::{Actor, CertificateRequest, RequestState};
+use crate::domain::{Actor, CertificateRequest, IssuerRecord, IssuerState, RequestState};
 use crate::store::{Hit, Over, Scan};
 
 /// What one round of due work did: counts of items, each counted once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DueReport {
-    /// Requests whose certificate was issued.
+    /// Requests and issuers whose certificate was signed.
     pub issued: usize,
     /// Requests that were given up because the signer refused.
     pub failed: usize,
-    /// Requests whose signer still does not answer; they come up again later.
+    /// Items whose signer still does not answer, or that could not be read; they come up again later.
     pub postponed: usize,
     /// Records that had expired and were removed.
     pub removed: usize,
@@ -39,6 +39,7 @@ impl Context {
         for hit in self.store.scan(&scan).await? {
             match hit.document.key.kind.as_ref() {
                 CertificateRequest::KIND => self.resume_due(&hit, &mut report).await?,
+                IssuerRecord::KIND => self.complete_due(&hit, &mut report).await?,
                 Replay::KIND => self.remove_expired(&hit, &mut report).await?,
                 _ => {}
             }
@@ -77,6 +78,35 @@ impl Context {
             // It comes up again; the others do not wait for it.
             Err(error) => {
                 tracing::warn!(request = %id, %error, "a request could not be taken up again");
+                report.postponed += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes up an issuer whose own certificate was not signed, in the same way.
+    async fn complete_due(&self, hit: &Hit, report: &mut DueReport) -> Result<(), Error> {
+        let Some(mut issuer) = self.readable_due::<IssuerRecord>(hit, report) else { return Ok(()) };
+        let IssuerState::Signing { retry_at, requester, .. } = &mut issuer.state else { return Ok(()) };
+        let requester = Actor::of_record(requester.clone());
+        let mut change = self.change(&requester, self.now())?;
+        *retry_at = change.now + FIRST_RETRY;
+        change.update(&issuer, hit.document.version)?;
+        let version = match change.commit().await {
+            Ok(version) => version,
+            Err(error) if error.is_conflict() => {
+                report.taken_by_others += 1;
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        let name = issuer.name.clone();
+        match self.complete_issuer(&requester, Versioned { value: issuer, version }).await {
+            Ok(_) => report.issued += 1,
+            Err(Error::Contended) => report.taken_by_others += 1,
+            Err(Error::Store(error)) => return Err(error.into()),
+            Err(error) => {
+                tracing::warn!(issuer = %name, %error, "an issuer's certificate could not be signed");
                 report.postponed += 1;
             }
         }

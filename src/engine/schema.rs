@@ -9,8 +9,8 @@ use super::submit::hex;
 use crate::crypto;
 use crate::domain::policy::PolicySpec;
 use crate::domain::{
-    Application, CertificateId, CertificateRecord, CertificateRequest, Event, IssuerRecord, PolicyId, Profile,
-    RequestState,
+    Application, CertificateId, CertificateRecord, CertificateRequest, Event, IssuerRecord, IssuerState, PolicyId,
+    Profile, RequestState,
 };
 use crate::domain::{Octets, RequestId};
 use crate::store::{Column, IndexEntry, Key, KindSchema, MAX_KEY_BYTES, Schema};
@@ -187,6 +187,13 @@ impl Entity for IssuerRecord {
 
     fn document_id(&self) -> String {
         self.id.to_string()
+    }
+
+    fn entries(&self) -> Vec<IndexEntry> {
+        match &self.state {
+            IssuerState::Signing { retry_at, .. } => vec![IndexEntry::new(index::DUE, sortable(*retry_at))],
+            IssuerState::AwaitingCertificate { .. } | IssuerState::Active { .. } => Vec::new(),
+        }
     }
 }
 

@@ -1,8 +1,11 @@
 //! Making issuers: roots, issuers below others, issuers that an outside CA signs, imported ones.
 
+mod fit;
+mod sign;
+
 use std::sync::Arc;
 
-use super::cache::Issuer;
+use self::fit::{fit_below, fit_chain, fit_time};
 use super::context::{Change, Context, Versioned};
 use super::error::{Error, IssuerFault};
 use super::issue::{Facts, issuer_certificate, serial_claim};
@@ -12,12 +15,9 @@ use crate::domain::{
     Actor, CertificateId, CertificateRecord, EventKind, IssuerId, IssuerKey, IssuerRecord, IssuerSpec, IssuerState,
     KeyCustody, Octets, Slug,
 };
-use crate::signer::{SignError, Signer, SoftwareSigner};
-use crate::x509::tbs::{self, Authority};
-use crate::x509::{
-    BasicConstraints, Certificate, CertificateRequestInfo, Content, InvalidValue, KeyUsage, Lint, PublicKey, Serial,
-    SignatureAlgorithm, Subject, TbsView, Validity, lint_tbs,
-};
+use crate::signer::{Signer, SoftwareSigner};
+use crate::x509::tbs::Authority;
+use crate::x509::{Certificate, CertificateRequestInfo, Content, InvalidValue, SignatureAlgorithm, Subject, Validity};
 
 /// A key for an issuer to be, and where it is kept.
 struct IssuerKeyPair {
@@ -33,9 +33,7 @@ impl Context {
         let pair = self.issuer_key(&spec, id, &mut change).await?;
         let content = content_of(&spec, &pair.signer, pair.signer.as_ref(), &change)?;
         let authority = Authority::of_itself(&content, pair.signer.public_key()).map_err(Error::encoding)?;
-        let by = (pair.signer.as_ref(), &authority);
-        let certificate = sign_certificate(&content, pair.signer.public_key(), by, &mut change).await?;
-        self.save_issuer(spec, (id, pair.key), vec![certificate], change).await
+        self.begin_issuer(actor, (spec, id, pair), (&content, &authority, None), change).await
     }
 
     /// Makes an issuer whose certificate another issuer here signs.
@@ -52,10 +50,8 @@ impl Context {
         let content = content_of(&spec, &pair.signer, parent.signer.as_ref(), &change)?;
         fit_below(&spec, &content, &parent)?;
         change.check(parent.record.value.key(), parent.record.version);
-        let by = (parent.signer.as_ref(), &parent.authority);
-        let certificate = sign_certificate(&content, pair.signer.public_key(), by, &mut change).await?;
-        let chain = std::iter::once(certificate).chain(parent.chain.iter().cloned()).collect();
-        self.save_issuer(spec, (id, pair.key), chain, change).await
+        let by = (&content, &parent.authority, Some(parent.record.value.id));
+        self.begin_issuer(actor, (spec, id, pair), by, change).await
     }
 
     /// Makes an issuer that waits for a certificate from an outside CA; its state holds the request to send there.
@@ -169,19 +165,6 @@ impl Context {
         Ok(IssuerKeyPair { signer: Arc::new(signer), key: IssuerKey::Sealed(Octets(envelope)) })
     }
 
-    async fn save_issuer(
-        &self,
-        spec: IssuerSpec,
-        (id, key): (IssuerId, IssuerKey),
-        chain: Vec<Certificate>,
-        mut change: Change<'_>,
-    ) -> Result<IssuerRecord, Error> {
-        record_certificate(&mut change, id, &chain[0])?;
-        let record = record(spec, (id, key), active(&chain), &change);
-        save_new(&mut change, &record, "created")?;
-        commit_issuer(change, record).await
-    }
-
     /// Checks every issuer that is kept against the signers that the host handed over.
     ///
     /// # Errors
@@ -268,99 +251,6 @@ fn signature_algorithm(spec: &IssuerSpec, by: &dyn Signer) -> Result<SignatureAl
     let names = possible.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let error = InvalidValue::new("signature algorithm", wanted.as_str(), names);
     Err(Error::Invalid { faults: vec![("signature_algorithm".into(), error)] })
-}
-
-/// A CA below another must not outlive it and must fit into its path length.
-fn fit_below(spec: &IssuerSpec, content: &Content, parent: &Issuer) -> Result<(), Error> {
-    let above = parent.chain[0].content();
-    let refused = |reason: String| Err(Error::issuer(&spec.name, IssuerFault::Refused { reason }));
-    let (until, limit) = (content.validity.not_after(), above.validity.not_after());
-    if until > limit {
-        return refused(format!("it would be valid until {until}, and its issuer only until {limit}"));
-    }
-    let BasicConstraints::Ca { path_length: Some(above) } = above.basic_constraints else { return Ok(()) };
-    match spec.path_length {
-        _ if above == 0 => refused("the issuer's path length is 0: no CA may follow it".into()),
-        Some(length) if length < above => Ok(()),
-        Some(length) => refused(format!("path length {length} does not fit below the issuer's {above}")),
-        None => refused(format!("a path length of at most {} is needed below the issuer's {above}", above - 1)),
-    }
-}
-
-/// Builds, lints and signs a CA's certificate.
-async fn sign_certificate(
-    content: &Content,
-    key: &PublicKey,
-    (signer, authority): (&dyn Signer, &Authority),
-    change: &mut Change<'_>,
-) -> Result<Certificate, Error> {
-    let serial = Serial::from_random(change.random.take());
-    let bytes = tbs::build(content, key, &serial, authority).map_err(Error::encoding)?;
-    let view = TbsView::from_der(&bytes, key)?;
-    let lints = lint_tbs(&view);
-    if !lints.is_empty() {
-        return Err(Error::encoding(lints.iter().map(Lint::to_string).collect::<Vec<_>>().join("; ")));
-    }
-    let signature = signer.sign(content.signature_algorithm, &bytes).await?;
-    let certificate = Certificate::assemble(&bytes, view, key.clone(), &signature)?;
-    certificate.verify_signature(signer.public_key()).map_err(|_| {
-        Error::Sign(SignError::Unknown { reason: "the signature does not verify under the signer's key".into() })
-    })?;
-    Ok(certificate)
-}
-
-/// The first certificate of a chain that holds together and belongs to a CA that may sign certificates.
-fn fit_chain<'a>(name: &Slug, chain: &'a [Certificate]) -> Result<&'a Certificate, Error> {
-    let broken = |reason: String| Error::issuer(name, IssuerFault::Chain { reason });
-    let own = chain.first().ok_or_else(|| broken("it is empty".into()))?;
-    for pair in chain.windows(2) {
-        pair[0].verify_issued_by(&pair[1]).map_err(|error| broken(error.to_string()))?;
-    }
-    if let Some(last) = chain.last().filter(|last| last.is_self_issued()) {
-        last.verify_issued_by(last).map_err(|error| broken(error.to_string()))?;
-    }
-    no_authority(own).map_or(Ok(()), |reason| Err(Error::issuer(name, IssuerFault::NoAuthority { reason })))?;
-    for (below, above) in chain.iter().enumerate().skip(1) {
-        let subject = &above.content().subject;
-        if let Some(reason) = no_authority(above) {
-            return Err(broken(format!("{subject}: {reason}")));
-        }
-        // RFC 5280 section 6.1.4 (l): certificates that are self-issued do not count.
-        let between = chain[..below].iter().filter(|each| !each.is_self_issued()).count();
-        if let BasicConstraints::Ca { path_length: Some(length) } = above.content().basic_constraints
-            && between > usize::from(length)
-        {
-            return Err(broken(format!("{subject} permits a path length of {length}, and {between} CAs are below it")));
-        }
-    }
-    Ok(own)
-}
-
-/// Why a certificate can not sign others, if it can not.
-fn no_authority(certificate: &Certificate) -> Option<&'static str> {
-    let content = certificate.content();
-    if !content.basic_constraints.is_ca() {
-        return Some("the CA flag is not set");
-    }
-    let may_sign = content.key_usages.is_empty() || content.key_usages.contains(KeyUsage::KeyCertSign);
-    (!may_sign).then_some("it has no key usage key_cert_sign")
-}
-
-/// An issuer is not begun with a chain that is not valid, or no longer.
-fn fit_time(name: &Slug, chain: &[Certificate], now: time::OffsetDateTime) -> Result<(), Error> {
-    let is_out = |each: &&Certificate| {
-        let validity = each.content().validity;
-        now < validity.not_before() || now > validity.not_after()
-    };
-    match chain.iter().find(is_out) {
-        None => Ok(()),
-        Some(out) => {
-            let (subject, validity) = (&out.content().subject, out.content().validity);
-            let (from, until) = (validity.not_before(), validity.not_after());
-            let reason = format!("{subject} is valid from {from} until {until}, and it is {now}");
-            Err(Error::issuer(name, IssuerFault::Chain { reason }))
-        }
-    }
 }
 
 fn record(spec: IssuerSpec, (id, key): (IssuerId, IssuerKey), state: IssuerState, change: &Change<'_>) -> IssuerRecord {
