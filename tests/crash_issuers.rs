@@ -1,7 +1,6 @@
 //! Whatever fails while an issuer is made: one certificate with one content, known to the inventory, or none at all.
 #![cfg(feature = "conformance")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
-#![allow(dead_code, unused_imports, reason = "the harness serves several tests")]
 
 #[path = "support/engine.rs"]
 mod support;
