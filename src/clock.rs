@@ -1,7 +1,7 @@
 //! The only source of the present moment.
 
 use std::fmt::Debug;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use time::{Duration, OffsetDateTime};
 
@@ -10,6 +10,13 @@ pub trait Clock: Debug + Send + Sync + 'static {
     /// The present moment, UTC. May stand still; a jump backwards does no harm but to the order of events. Must not block:
     /// every verb asks, most of them once.
     fn now(&self) -> OffsetDateTime;
+}
+
+/// A shared clock, so that a test can keep hold of the one that it moves.
+impl<C: Clock + ?Sized> Clock for Arc<C> {
+    fn now(&self) -> OffsetDateTime {
+        (**self).now()
+    }
 }
 
 /// The operating system's clock.
@@ -30,7 +37,7 @@ impl Clock for SystemClock {
 /// use time::{Duration, macros::datetime};
 ///
 /// let clock = Arc::new(ManualClock::new(datetime!(2026-06-01 0:00 UTC)));
-/// let builder = chancery::engine::Engine::builder().shared_clock(clock.clone());
+/// let builder = chancery::engine::Engine::builder().clock(clock.clone());
 /// clock.advance(Duration::days(90)); // and the engine's time is 2026-08-30
 /// assert_eq!(clock.now(), datetime!(2026-08-30 0:00 UTC));
 /// # drop(builder);

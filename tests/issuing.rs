@@ -388,7 +388,7 @@ async fn without_a_sealer_a_managed_key_is_a_clear_error_and_a_brought_key_is_no
     let root = SoftwareSigner::generate(KeyAlgorithm::P256).unwrap();
     let builder = Engine::builder()
         .store(MemoryStore::new())
-        .shared_clock(Arc::clone(&clock) as Arc<dyn chancery::clock::Clock>)
+        .clock(Arc::clone(&clock))
         .administrator(support::principal("user:root"))
         .signer(slug("root"), root);
     let world = World::of(builder, clock).await;

@@ -90,15 +90,6 @@ impl EngineBuilder {
         self
     }
 
-    /// A clock that is shared, so that a test can move it.
-    /// See
-    /// [`ManualClock`](crate::clock::ManualClock).
-    #[must_use]
-    pub fn shared_clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
-        self
-    }
-
     /// Where random octets come from.
     /// Without one, the operating system's generator. Keys are drawn
     /// by the cryptographic library and not from here.

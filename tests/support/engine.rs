@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use chancery::clock::{Clock, ManualClock};
+use chancery::clock::ManualClock;
 use chancery::domain::{
     Actor, Application, ApplicationSpec, Enrollment, IssuerRecord, IssuerSpec, Methods, Preset, Principal, Profile,
     Role, Slug,
@@ -55,7 +55,7 @@ pub(crate) fn builder(store: impl Store, clock: &Arc<ManualClock>, seed: u64) ->
     Engine::builder()
         .store(store)
         .sealer(AeadSealer::new(&[7; 32]))
-        .shared_clock(Arc::clone(clock) as Arc<dyn Clock>)
+        .clock(Arc::clone(clock))
         .entropy(SeededEntropy::new(seed))
         .administrator(principal("user:root"))
 }
