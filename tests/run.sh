@@ -84,6 +84,8 @@ pure_rust() {
   fi
 }
 
+# A short run of each target: bounded and with a fixed seed, so that it says the same of the same code; FUZZ_SEED and
+# FUZZ_SECONDS make it another or a longer one.
 # What cargo-fuzz does with `--sanitizer none`, without the time to compile it; it runs on the stable toolchain.
 fuzz() {
   local host target
@@ -97,7 +99,8 @@ fuzz() {
     target=$(basename "$target" .rs)
     echo "fuzzing $target"
     mkdir -p "fuzz/corpus/$target" "fuzz/artifacts/$target"
-    "fuzz/target/$host/release/$target" -max_total_time="${FUZZ_SECONDS:-15}" -timeout=5 -rss_limit_mb=2048 \
+    "fuzz/target/$host/release/$target" -seed="${FUZZ_SEED:-1}" \
+      -max_total_time="${FUZZ_SECONDS:-15}" -timeout=5 -rss_limit_mb=2048 \
       -verbosity=0 -print_final_stats=1 -artifact_prefix="fuzz/artifacts/$target/" \
       "fuzz/corpus/$target" "fuzz/seeds/$target"
   done

@@ -262,17 +262,23 @@ impl fmt::Display for ExtendedKeyUsage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Oid(ObjectIdentifier);
 
-/// An identifier read from DER, each arc in its shortest form (X.690 section 8.19.2).
+/// The identifier, if each of its arcs is in its shortest DER form and fits 32 bits.
 ///
-/// The decoder lets leading zeros of an arc pass; such an identifier shows the same text as its proper twin and is not
-/// equal to it, so that a known extension could pass for an unknown one.
+/// The decoder lets leading zeros of an arc pass, and cuts arcs to 32 bits; such an identifier shows the same text as its
+/// proper twin and is not equal to it, so that a known extension could pass for an unknown one.
 pub(super) fn shortest(oid: ObjectIdentifier) -> Result<ObjectIdentifier, InvalidValue> {
-    let ends_arc = |octet: u8| octet & 0x80 == 0;
-    let padded = oid.as_bytes().windows(2).any(|pair| ends_arc(pair[0]) && pair[1] == 0x80);
-    if padded || oid.as_bytes().first() == Some(&0x80) {
-        return Err(InvalidValue::new("object identifier", oid.to_string(), "each arc in its shortest DER form"));
+    let mut arcs = oid.as_bytes().split_inclusive(|octet| octet & 0x80 == 0);
+    if arcs.all(is_proper_arc) {
+        return Ok(oid);
     }
-    Ok(oid)
+    let accepted = "each arc below 2^32 and in its shortest DER form";
+    Err(InvalidValue::new("object identifier", oid.to_string(), accepted))
+}
+
+/// Five octets hold 35 bits, of which the first three must be zero.
+fn is_proper_arc(arc: &[u8]) -> bool {
+    let first = arc.first().copied().unwrap_or_default();
+    first != 0x80 && (arc.len() < 5 || arc.len() == 5 && first & 0x70 == 0)
 }
 
 impl FromStr for Oid {
@@ -337,10 +343,13 @@ mod tests {
     }
 
     #[test]
-    fn identifiers_with_padded_arcs_are_refused() {
+    fn identifiers_with_padded_or_cut_arcs_are_refused() {
         let padded = ObjectIdentifier::from_bytes(&[0x55, 0x1d, 0x80, 0x11]).unwrap();
         assert_eq!(shortest(padded).unwrap_err().seen, "2.5.29.17");
         assert!(shortest(ObjectIdentifier::new_unwrap("2.5.29.128.16384")).is_ok());
+        assert!(shortest(ObjectIdentifier::new_unwrap("1.3.6.1.4294967295")).is_ok());
+        let cut = ObjectIdentifier::from_bytes(&[0x2b, 0x06, 0x01, 0x9b, 0x80, 0x80, 0x80, 0x01]).unwrap();
+        assert!(shortest(cut).is_err(), "{cut}");
     }
 
     #[test]
