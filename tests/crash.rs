@@ -13,20 +13,9 @@ use chancery::engine::{Error, Issued, Outcome};
 use chancery::store::MemoryStore;
 use chancery::store::faulty::{Fault, FaultyStore, Verb};
 use futures_util::FutureExt;
-use support::{HOURS, Hand, Mood, START, World, Yielding, bodies, builder, events, issued, refused, slug};
+use support::{FAULTS, HOURS, Hand, Mood, START, World, Yielding, bodies, builder, events, issued, refused, slug};
 
 type Faulty = Arc<FaultyStore<MemoryStore>>;
-
-const FAULTS: [Fault; 8] = [
-    Fault::Unavailable,
-    Fault::Conflict,
-    Fault::UnknownUndone,
-    Fault::UnknownDone,
-    Fault::CrashBefore,
-    Fault::CrashAfter,
-    Fault::HangBefore,
-    Fault::HangAfter,
-];
 
 /// The walk, what the signer does at first, and how many commits the walk takes with due work.
 const WALKS: [(Walk, &[Mood], u64); 7] = [

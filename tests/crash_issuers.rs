@@ -11,20 +11,9 @@ use chancery::clock::ManualClock;
 use chancery::domain::{IssuerSpec, IssuerState};
 use chancery::engine::{Engine, Error};
 use chancery::store::MemoryStore;
-use chancery::store::faulty::{Fault, FaultyStore, Verb};
+use chancery::store::faulty::{FaultyStore, Verb};
 use futures_util::FutureExt;
-use support::{HOURS, Hand, Mood, START, bodies, builder, events, slug, user};
-
-const FAULTS: [Fault; 8] = [
-    Fault::Unavailable,
-    Fault::Conflict,
-    Fault::UnknownUndone,
-    Fault::UnknownDone,
-    Fault::CrashBefore,
-    Fault::CrashAfter,
-    Fault::HangBefore,
-    Fault::HangAfter,
-];
+use support::{FAULTS, HOURS, Hand, Mood, START, bodies, builder, events, slug, user};
 
 struct Scene {
     store: Arc<FaultyStore<MemoryStore>>,

@@ -8,13 +8,13 @@ use time::OffsetDateTime;
 
 use super::cache::Cache;
 use super::error::Error;
-use super::schema::{Claim, Entity};
+use super::schema::{Claim, Entity, SealedKey};
 use crate::clock::Clock;
-use crate::domain::{Actor, Application, ApplicationId, Event, EventId, EventKind, Principal};
+use crate::domain::{Actor, Application, ApplicationId, CertificateId, Event, EventId, EventKind, Octets, Principal};
 use crate::entropy::{Entropy, EntropyError};
-use crate::sealer::Sealer;
+use crate::sealer::{Sealer, Secret};
 use crate::signer::Signer;
-use crate::store::{Batch, Expect, IndexEntry, Key, Store, StoreError, Version, Write};
+use crate::store::{Batch, Expect, Hit, IndexEntry, Key, Scan, Store, StoreError, Version, Write};
 use crate::x509::BlockedKeys;
 
 /// The ports and settings of an engine.
@@ -71,6 +71,33 @@ impl Context {
         let claimed = self.find::<Claim>(&claim.document_id()).await?;
         let owner = claimed.and_then(|claim| claim.value.owner.parse().ok());
         owner.ok_or_else(|| Error::not_found(kind, name))
+    }
+
+    /// Every hit of a scan, page by page.
+    pub(super) async fn scan_all(&self, mut scan: Scan) -> Result<Vec<Hit>, Error> {
+        let mut all = Vec::new();
+        loop {
+            let hits = self.store.scan(&scan).await?;
+            let is_last = hits.len() < scan.limit;
+            scan.after = hits.last().map(Hit::cursor);
+            all.extend(hits);
+            if is_last {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Seals a certificate's private key, bound to the document that keeps it.
+    pub(super) async fn seal_key(
+        &self,
+        certificate: CertificateId,
+        key: &Secret,
+        change: &mut Change<'_>,
+    ) -> Result<(), Error> {
+        let mut sealed = SealedKey { certificate: certificate.to_string(), envelope: Octets(Vec::new()) };
+        let bound_to = sealed.key().to_string();
+        sealed.envelope = Octets(self.sealer.seal(key, &bound_to, change.random.take()).await?);
+        change.create(&sealed)
     }
 
     /// The Application under an id, by way of its document.

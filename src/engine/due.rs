@@ -1,12 +1,12 @@
 //! Due work: what must be done because time has passed, not because somebody asked.
 
-use super::context::{Context, Versioned, decode};
+use super::context::{Change, Context, Versioned, decode};
 use super::error::Error;
 use super::issue::{FIRST_RETRY, postpone};
 use super::outcome::Outcome;
 use super::schema::{Entity, Replay, index, sortable};
 use crate::domain::{Actor, CertificateRequest, IssuerRecord, IssuerState, RequestState};
-use crate::store::{Hit, Over, Scan};
+use crate::store::{Hit, Over, Scan, Version};
 
 /// What one round of due work did: counts of items, each counted once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,14 +57,7 @@ impl Context {
         let mut change = self.change(&requester, self.now())?;
         postpone(intent, change.now);
         change.update(&request, hit.document.version)?;
-        let version = match change.commit().await {
-            Ok(version) => version,
-            Err(error) if error.is_conflict() => {
-                report.taken_by_others += 1;
-                return Ok(());
-            }
-            Err(error) => return Err(error),
-        };
+        let Some(version) = claim(change, report).await? else { return Ok(()) };
         let id = request.id;
         let resumed = match self.issuer(issuer).await {
             Ok(issuer) => self.resume(Versioned { value: request, version }, issuer).await,
@@ -92,14 +85,7 @@ impl Context {
         let mut change = self.change(&requester, self.now())?;
         *retry_at = change.now + FIRST_RETRY;
         change.update(&issuer, hit.document.version)?;
-        let version = match change.commit().await {
-            Ok(version) => version,
-            Err(error) if error.is_conflict() => {
-                report.taken_by_others += 1;
-                return Ok(());
-            }
-            Err(error) => return Err(error),
-        };
+        let Some(version) = claim(change, report).await? else { return Ok(()) };
         let name = issuer.name.clone();
         match self.complete_issuer(&requester, Versioned { value: issuer, version }).await {
             Ok(_) => report.issued += 1,
@@ -131,5 +117,17 @@ impl Context {
             Err(error) => return Err(error),
         }
         Ok(())
+    }
+}
+
+/// Commits the putting off of an item, which is the claim on it; `None` if another worker was first.
+async fn claim(change: Change<'_>, report: &mut DueReport) -> Result<Option<Version>, Error> {
+    match change.commit().await {
+        Ok(version) => Ok(Some(version)),
+        Err(error) if error.is_conflict() => {
+            report.taken_by_others += 1;
+            Ok(None)
+        }
+        Err(error) => Err(error),
     }
 }

@@ -31,15 +31,8 @@ impl Context {
         let mut scan = Scan::new(Over::Index(index::PROFILE_POLICY.into()), crate::store::MAX_SCAN_LIMIT);
         scan.from = Some(id.to_string());
         scan.to = Some(format!("{id}\u{1}"));
-        let mut profiles = Vec::new();
-        loop {
-            let hits = self.store.scan(&scan).await?;
-            profiles.extend(hits.iter().filter_map(|hit| hit.document.key.id.parse::<ProfileId>().ok()));
-            match hits.last() {
-                Some(last) if hits.len() == scan.limit => scan.after = Some(last.cursor()),
-                _ => break,
-            }
-        }
+        let hits = self.scan_all(scan).await?;
+        let profiles = hits.iter().filter_map(|hit| hit.document.key.id.parse::<ProfileId>().ok()).collect();
         Ok(ImpactWalk { context: self, old, new, profiles, page: None, found: Vec::new().into_iter(), judged: 0 })
     }
 }

@@ -17,7 +17,7 @@ use crate::domain::{
 };
 use crate::sealer::Secret;
 use crate::signer::{Signer, SoftwareSigner};
-use crate::store::{Hit, Over, Scan};
+use crate::store::{Over, Scan};
 use crate::x509::{Certificate, Serial};
 
 impl Context {
@@ -80,19 +80,6 @@ impl Context {
             None => self.authorize_product(actor, "list the certificates of all Applications")?,
         }
         self.find_certificates(query, after).await
-    }
-
-    async fn scan_all(&self, mut scan: Scan) -> Result<Vec<Hit>, Error> {
-        let mut all = Vec::new();
-        loop {
-            let hits = self.store.scan(&scan).await?;
-            let is_last = hits.len() < scan.limit;
-            scan.after = hits.last().map(Hit::cursor);
-            all.extend(hits);
-            if is_last {
-                return Ok(all);
-            }
-        }
     }
 
     /// A certificate with those above it.
@@ -245,10 +232,7 @@ impl Context {
             if signer.public_key() != import.certificate.public_key() {
                 return Err(Error::PrivateKey { reason: "it does not belong to the certificate" });
             }
-            let mut sealed = SealedKey { certificate: id.to_string(), envelope: Octets(Vec::new()) };
-            let bound_to = sealed.key().to_string();
-            sealed.envelope = Octets(self.sealer.seal(&key, &bound_to, change.random.take()).await?);
-            change.create(&sealed)?;
+            self.seal_key(id, &key, &mut change).await?;
         }
         change.check(application.value.key(), application.version);
         if let Some(setting) = &setting {

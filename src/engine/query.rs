@@ -263,11 +263,8 @@ impl Context {
             let mut scan = Scan::new(Over::Index(index::APPLICATION_MEMBER.into()), MAX_SCAN_LIMIT);
             scan.from = Some(principal.to_string());
             scan.to = Some(format!("{principal}\u{1}"));
-            loop {
-                let page: Page<Application> = self.page(&scan).await?;
-                items.extend(page.items);
-                let Some(next) = page.next else { break };
-                scan.after = Some(next.cursor()?);
+            for hit in self.scan_all(scan).await? {
+                items.push(decode(&hit.document.key, &hit.document.body)?);
             }
         }
         items.sort_by_key(|application| application.id);

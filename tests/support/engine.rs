@@ -14,6 +14,7 @@ use chancery::engine::{Engine, EngineBuilder, Error, Issued, Outcome, Refusal, S
 use chancery::entropy::SeededEntropy;
 use chancery::sealer::AeadSealer;
 use chancery::signer::{Locality, SignError, Signer, SoftwareSigner};
+use chancery::store::faulty::Fault;
 use chancery::store::{Batch, Document, Hit, Key, Over, Scan, Schema, Store, StoreError, Version};
 use chancery::x509::{KeyAlgorithm, PublicKey, SignatureAlgorithm};
 use time::macros::datetime;
@@ -289,3 +290,15 @@ impl<S: Store> Store for Yielding<S> {
 }
 
 pub(crate) const HOURS: Duration = Duration::hours(2);
+
+/// Every way in which a store can fail.
+pub(crate) const FAULTS: [Fault; 8] = [
+    Fault::Unavailable,
+    Fault::Conflict,
+    Fault::UnknownUndone,
+    Fault::UnknownDone,
+    Fault::CrashBefore,
+    Fault::CrashAfter,
+    Fault::HangBefore,
+    Fault::HangAfter,
+];

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use super::context::{Change, Context, Versioned};
 use super::error::Error;
 use super::outcome::{Chain, Issued, Outcome, Refusal, SubjectKey};
-use super::schema::{Entity, SealedKey};
 use super::submit::waiting;
 use crate::domain::{
     Actor, CertificateId, CertificateRequest, EventKind, Intent, IssuerId, KeyCustody, Octets, RequestId, RequestState,
@@ -90,10 +89,7 @@ impl Context {
         let serial = &reserved.prepared.view.serial;
         change.create(&serial_claim(reserved.issuer(), serial, reserved.certificate))?;
         if let SubjectKeyPair::Managed { pkcs8, .. } = &reserved.key {
-            let mut sealed = SealedKey { certificate: reserved.certificate.to_string(), envelope: Octets(Vec::new()) };
-            let bound_to = sealed.key().to_string();
-            sealed.envelope = Octets(self.sealer.seal(pkcs8, &bound_to, change.random.take()).await?);
-            change.create(&sealed)?;
+            self.seal_key(reserved.certificate, pkcs8, change).await?;
         }
         if let Some(idempotency) = &reserved.permit.idempotency {
             change.create(&idempotency.replay(reserved.request, change.now))?;

@@ -171,24 +171,16 @@ impl Context {
     /// An issuer whose signer is missing, or holds another key than its certificate, or whose certificate is not the one
     /// that was recorded when it was made, or whose chain is broken.
     pub(super) async fn verify_issuers(&self) -> Result<(), Error> {
-        let mut scan = crate::store::Scan::new(crate::store::Over::Kind(IssuerRecord::KIND.into()), 100);
-        loop {
-            let hits = self.store.scan(&scan).await?;
-            for hit in &hits {
-                let record: IssuerRecord = super::context::decode(&hit.document.key, &hit.document.body)?;
-                if matches!(record.state, IssuerState::Active { .. }) {
-                    self.verify_issuer(record.id).await?;
-                }
-            }
-            match hits.last() {
-                Some(last) if hits.len() == scan.limit => scan.after = Some(last.cursor()),
-                _ => return Ok(()),
+        let scan = crate::store::Scan::new(crate::store::Over::Kind(IssuerRecord::KIND.into()), 100);
+        for hit in self.scan_all(scan).await? {
+            let record: IssuerRecord = super::context::decode(&hit.document.key, &hit.document.body)?;
+            if matches!(record.state, IssuerState::Active { .. }) {
+                self.verify_issuer(record.id).await?;
             }
         }
+        Ok(())
     }
-}
 
-impl Context {
     /// The issuer's chain must be the one that came with it: the inventory has its own certificate, too.
     async fn verify_issuer(&self, id: IssuerId) -> Result<(), Error> {
         let issuer = self.issuer(id).await?;
