@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{ApplicationId, CertificateId, IssuerId, Metadata, PolicyId, Principal, ProfileId, RequestId};
-use crate::x509::{Certificate, CertificateError, KeyAlgorithm, San, Serial, Subject, Validity};
+use crate::x509::{Certificate, CertificateError, KeyAlgorithm, RevocationReason, San, Serial, Subject, Validity};
 
 /// A certificate as the inventory keeps it. What it says is in its DER; the fields beside it are for searching.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,15 @@ pub struct CertificateRecord {
     pub request: Option<RequestId>,
     /// The first certificate of the lineage that this one continues; its own id if it begins one.
     pub lineage: CertificateId,
+    /// The certificate that it was issued in place of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<CertificateId>,
+    /// The certificate that was issued in its place. It has one successor at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced_by: Option<CertificateId>,
+    /// The shard of the issuer's CRL that tells of its revocation; named in its CRL distribution point.
+    #[serde(default, skip_serializing_if = "is_first_shard")]
+    pub crl_shard: u32,
     /// Where it came from.
     pub origin: Origin,
     /// Who asked for it or imported it.
@@ -78,10 +87,16 @@ impl CertificateRecord {
     /// How it looks at the instant `now`. notAfter itself still belongs to the validity (RFC 5280 section 4.1.2.5).
     pub fn status_at(&self, now: OffsetDateTime) -> CertificateStatus {
         match self.state {
+            CertificateState::Revoked { .. } => CertificateStatus::Revoked,
             CertificateState::Active if now > self.validity.not_after() => CertificateStatus::Expired,
+            CertificateState::Active if self.replaced_by.is_some() => CertificateStatus::Renewed,
             CertificateState::Active => CertificateStatus::Active,
         }
     }
+}
+
+fn is_first_shard(shard: &u32) -> bool {
+    *shard == 0
 }
 
 /// Where a certificate came from.
@@ -106,13 +121,22 @@ pub enum KeyCustody {
     Client,
 }
 
-/// What has happened to a certificate. That it expired is not stored: see [`CertificateRecord::status_at`].
+/// What has happened to a certificate. That it expired or was renewed is not stored here: see
+/// [`CertificateRecord::status_at`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(tag = "state", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CertificateState {
     /// Nothing yet.
     Active,
+    /// It was revoked; the reason `CERTIFICATE_HOLD` can be lifted.
+    Revoked {
+        /// Why.
+        reason: RevocationReason,
+        /// When.
+        #[serde(with = "time::serde::rfc3339")]
+        at: OffsetDateTime,
+    },
 }
 
 /// How a certificate looks at a given instant.
@@ -122,15 +146,21 @@ pub enum CertificateState {
 pub enum CertificateStatus {
     /// It is valid or will be.
     Active,
+    /// It is valid, and another was issued in its place.
+    Renewed,
     /// Its notAfter has passed.
     Expired,
+    /// It was revoked.
+    Revoked,
 }
 
 impl fmt::Display for CertificateStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Active => "active",
+            Self::Renewed => "renewed",
             Self::Expired => "expired",
+            Self::Revoked => "revoked",
         })
     }
 }

@@ -40,23 +40,44 @@ pub struct IssuerTerms {
     pub path_length: Option<u8>,
 }
 
+/// What is asked, and what the certificate says that it is to replace.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// Where the key comes from.
+    pub source: &'a Source,
+    /// Subject, names and usages.
+    pub names: &'a Names,
+    /// What else is asked.
+    pub terms: &'a Terms,
+    /// What the certificate says that is renewed; `None` if none is.
+    pub predecessor: Option<&'a Content>,
+}
+
+impl<'a> Asked<'a> {
+    /// An ask that renews nothing.
+    pub fn new(source: &'a Source, names: &'a Names, terms: &'a Terms) -> Self {
+        Self { source, names, terms, predecessor: None }
+    }
+}
+
 /// Completes what is asked under `profile` into a [`Draft`], as of `now`.
 ///
 /// Subject, names, usages and key of a certificate request win; of a managed-key request, what is asked; the profile's
 /// defaults fill holes. A key usage of keyCertSign makes the request one for a CA.
 pub fn complete(
-    asked: (&Source, &Names, &Terms),
+    asked: Asked<'_>,
     method: Method,
     setting: (&Profile, &Policy, &IssuerTerms),
     now: OffsetDateTime,
 ) -> Draft {
-    let (source, names, terms) = asked;
+    let Asked { source, names, terms, .. } = asked;
     let (profile, policy, issuer) = setting;
     let (defaults, backdate) = (&profile.defaults, profile.backdate);
     let completion = Completion { terms, defaults, backdate, policy, issuer, method, now, violations: Vec::new() };
     match source {
         Source::Managed => completion.managed(names),
         Source::Csr(csr) => completion.csr(csr, names),
+        Source::Renewal { .. } => completion.managed(names),
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use time::OffsetDateTime;
 
 use super::policy::Table;
-use super::{ApplicationId, Method, ProfileId, Span};
+use super::{ApplicationId, CertificateId, Method, ProfileId, Span};
 use crate::x509::{
     Attribute, BasicConstraints, Csr, ExtendedKeyUsage, KeyAlgorithm, KeyUsages, SanKind, SanSpec, SignatureAlgorithm,
 };
@@ -60,6 +60,24 @@ pub enum Source {
     /// It is made, sealed and kept here.
     Managed,
     /// A certificate request brings it, with names and usages. The profile's defaults fill holes.
+    Csr(Box<Csr>),
+    /// Another certificate is renewed: what it says is kept, but for what is asked. The profile's defaults are not applied.
+    Renewal {
+        /// The certificate to replace.
+        certificate: CertificateId,
+        /// The successor's key.
+        key: RenewalKey,
+    },
+}
+
+/// The key of a certificate that replaces another.
+#[derive(Clone, Debug)]
+pub enum RenewalKey {
+    /// A new one, made, sealed and kept here.
+    New,
+    /// The same again; its algorithm can not change.
+    Reused,
+    /// A certificate request brings it, with names and usages; nothing but the terms may be asked beside it.
     Csr(Box<Csr>),
 }
 

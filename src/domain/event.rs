@@ -3,7 +3,11 @@
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::{ApplicationId, CertificateId, EventId, IssuerId, PolicyId, Principal, ProfileId, RequestId, Violation};
+use super::{
+    AlertId, ApplicationId, CertificateId, EventId, IncidentId, IssuerId, PolicyId, Principal, ProfileId, RequestId,
+    SyncId, Violation,
+};
+use crate::x509::RevocationReason;
 
 /// Something that happened, written in the same commit as its effect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,4 +115,195 @@ pub enum EventKind {
         /// The certificate.
         certificate: CertificateId,
     },
+    /// A request waits for people to agree.
+    ApprovalRequested {
+        /// The request.
+        request: RequestId,
+        /// The name of the approval policy that asks for it.
+        approval_policy: String,
+    },
+    /// Somebody voted on a request.
+    ApprovalVoted {
+        /// The request.
+        request: RequestId,
+        /// The step, from 0.
+        step: usize,
+        /// How.
+        decision: Decision,
+    },
+    /// Everybody who must agree to a request has.
+    RequestApproved {
+        /// The request.
+        request: RequestId,
+    },
+    /// A request was voted down.
+    RequestRejected {
+        /// The request.
+        request: RequestId,
+    },
+    /// A request was taken back.
+    RequestCancelled {
+        /// The request.
+        request: RequestId,
+    },
+    /// Nobody decided on a request in time.
+    RequestExpired {
+        /// The request.
+        request: RequestId,
+    },
+    /// A request was approved, but is no longer what people saw, or no longer permitted.
+    RequestVoided {
+        /// The request.
+        request: RequestId,
+        /// Every reason.
+        violations: Vec<Violation>,
+    },
+    /// An approval policy can no longer be satisfied: too few are left who may approve.
+    ApprovalUnreachable {
+        /// The approval policy's name.
+        approval_policy: String,
+        /// The step, from 0.
+        step: usize,
+    },
+    /// A certificate was issued in place of another.
+    CertificateRenewed {
+        /// The new certificate.
+        certificate: CertificateId,
+        /// The one that it replaces.
+        replaces: CertificateId,
+        /// The request.
+        request: RequestId,
+        /// The policy that permitted it, and its revision.
+        policy: (PolicyId, u32),
+    },
+    /// Whether and when a certificate renews by itself was set.
+    RenewalSet {
+        /// The certificate.
+        certificate: CertificateId,
+    },
+    /// A renewal failed and is tried again.
+    RenewalFailed {
+        /// The certificate.
+        certificate: CertificateId,
+        /// What went wrong.
+        reason: String,
+        /// How often it was tried.
+        attempts: u32,
+    },
+    /// A renewal can not go on until something is changed.
+    RenewalBlocked {
+        /// The certificate.
+        certificate: CertificateId,
+        /// Why.
+        reason: String,
+    },
+    /// A certificate was revoked.
+    CertificateRevoked {
+        /// The certificate.
+        certificate: CertificateId,
+        /// Why.
+        reason: RevocationReason,
+        /// The incident that it was part of.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        incident: Option<IncidentId>,
+    },
+    /// A certificate's hold was lifted.
+    CertificateReleased {
+        /// The certificate.
+        certificate: CertificateId,
+    },
+    /// A certificate revocation list was published.
+    CrlPublished {
+        /// The issuer.
+        issuer: IssuerId,
+        /// The shard, from 0.
+        shard: u32,
+        /// The CRL number (RFC 5280 section 5.2.3).
+        number: u64,
+        /// How many entries it has.
+        entries: usize,
+    },
+    /// A mass revocation was begun.
+    IncidentOpened {
+        /// The incident.
+        incident: IncidentId,
+        /// Why.
+        reason: RevocationReason,
+    },
+    /// Every certificate of a mass revocation is revoked, or it was called off.
+    IncidentClosed {
+        /// The incident.
+        incident: IncidentId,
+        /// How many certificates it revoked.
+        revoked: u64,
+    },
+    /// An alert was made or changed.
+    AlertSaved {
+        /// The alert.
+        alert: AlertId,
+    },
+    /// An alert was deleted.
+    AlertDeleted {
+        /// The alert.
+        alert: AlertId,
+    },
+    /// A notification could not be delivered and was given up.
+    NotificationFailed {
+        /// The alert.
+        alert: AlertId,
+        /// What the last attempt said.
+        reason: String,
+    },
+    /// A sync was made or changed.
+    SyncSaved {
+        /// The sync.
+        sync: SyncId,
+    },
+    /// A sync was deleted.
+    SyncDeleted {
+        /// The sync.
+        sync: SyncId,
+    },
+    /// A certificate was delivered to a target.
+    CertificateDeployed {
+        /// The certificate.
+        certificate: CertificateId,
+        /// The sync.
+        sync: SyncId,
+        /// What the target calls it.
+        remote: String,
+    },
+    /// A certificate could not be delivered.
+    DeploymentFailed {
+        /// The certificate.
+        certificate: CertificateId,
+        /// The sync.
+        sync: SyncId,
+        /// What went wrong.
+        reason: String,
+    },
+    /// A certificate was removed from a target.
+    CertificateWithdrawn {
+        /// The certificate.
+        certificate: CertificateId,
+        /// The sync.
+        sync: SyncId,
+    },
+    /// Old records were removed, as the retention settings say.
+    RecordsPruned {
+        /// Which kind.
+        what: String,
+        /// How many.
+        count: u64,
+    },
+}
+
+/// A vote on a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// For it.
+    Approve,
+    /// Against it: one such vote ends the request.
+    Reject,
 }

@@ -94,6 +94,14 @@ ids! {
     RequestId = "req-";
     /// Names an event of the audit trail.
     EventId = "evt-";
+    /// Names an alert.
+    AlertId = "alert-";
+    /// Names one notification of an alert.
+    NotificationId = "ntf-";
+    /// Names a sync.
+    SyncId = "sync-";
+    /// Names a mass revocation.
+    IncidentId = "inc-";
 }
 
 fn compose(now: OffsetDateTime, random: [u8; 10]) -> u128 {

@@ -26,10 +26,13 @@ mod spec_file;
 
 pub use application::{Application, ApplicationSpec, Attachment, AttachmentSpec, KeyRereading, Member};
 pub use certificate::{CertificateRecord, CertificateState, CertificateStatus, KeyCustody, Octets, Origin};
-pub use draft::{Draft, IssuerTerms, complete};
-pub use enrollment::{Enrollment, Names, Source, Terms, Values};
-pub use event::{Event, EventKind};
-pub use id::{ApplicationId, CertificateId, EventId, IssuerId, PolicyId, ProfileId, RequestId, Slug};
+pub use draft::{Asked, Draft, IssuerTerms, complete};
+pub use enrollment::{Enrollment, Names, RenewalKey, Source, Terms, Values};
+pub use event::{Decision, Event, EventKind};
+pub use id::{
+    AlertId, ApplicationId, CertificateId, EventId, IncidentId, IssuerId, NotificationId, PolicyId, ProfileId,
+    RequestId, Slug, SyncId,
+};
 pub use issuer::{IssuerKey, IssuerRecord, IssuerSpec, IssuerState, IssuerUrls};
 pub use metadata::Metadata;
 pub use method::{

@@ -26,6 +26,9 @@ pub struct CertificateRequest {
     pub requester: Principal,
     /// Tags, copied to the certificate.
     pub metadata: Metadata,
+    /// The certificate that is to be replaced, if this is a renewal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<CertificateId>,
     /// Extensions that the certificate request asked for, that are unknown and were not copied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignored_extensions: Vec<UnknownExtension>,

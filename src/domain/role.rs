@@ -17,6 +17,8 @@ pub enum PrincipalKind {
     Machine,
     /// A set of principals that the host's directory resolves.
     Group,
+    /// The engine itself, when due work acts and nobody asked.
+    System,
 }
 
 impl PrincipalKind {
@@ -25,6 +27,7 @@ impl PrincipalKind {
             Self::User => "user",
             Self::Machine => "machine",
             Self::Group => "group",
+            Self::System => "system",
         }
     }
 }
@@ -51,6 +54,11 @@ impl Principal {
         Err(InvalidValue::new("principal", id, "an id of 1 to 200 bytes without control characters"))
     }
 
+    /// The engine itself, `system:engine`: whose name stands on what due work does when nobody asked. Nobody can act as it.
+    pub fn engine() -> Self {
+        Self { kind: PrincipalKind::System, id: "engine".into() }
+    }
+
     /// The kind.
     pub fn kind(&self) -> PrincipalKind {
         self.kind
@@ -70,6 +78,7 @@ impl FromStr for Principal {
             Some(("user", id)) => (PrincipalKind::User, id),
             Some(("machine", id)) => (PrincipalKind::Machine, id),
             Some(("group", id)) => (PrincipalKind::Group, id),
+            Some(("system", "engine")) => (PrincipalKind::System, "engine"),
             _ => return Err(InvalidValue::new("principal", text, "`user:…`, `machine:…` or `group:…`")),
         };
         Self::new(kind, id)
@@ -114,9 +123,9 @@ impl Actor {
     /// An actor without groups.
     ///
     /// # Errors
-    /// A group: groups have members, but do not act.
+    /// A group, for groups have members but do not act; the engine itself, for nobody else acts as it.
     pub fn new(principal: Principal) -> Result<Self, InvalidValue> {
-        if principal.kind() == PrincipalKind::Group {
+        if matches!(principal.kind(), PrincipalKind::Group | PrincipalKind::System) {
             return Err(InvalidValue::new("actor", principal.to_string(), "a user or a machine"));
         }
         Ok(Self { principal, groups: Vec::new() })
@@ -136,6 +145,11 @@ impl Actor {
     /// An id that is not 1 to 200 bytes without control characters.
     pub fn machine(id: &str) -> Result<Self, InvalidValue> {
         Self::new(Principal::new(PrincipalKind::Machine, id)?)
+    }
+
+    /// The engine itself.
+    pub(crate) fn engine() -> Self {
+        Self::of_record(Principal::engine())
     }
 
     /// Whoever a record names as its requester, when due work goes on in their name.
@@ -365,10 +379,10 @@ mod tests {
 
     #[test]
     fn principals_survive_text() {
-        for text in ["user:alice", "machine:ci/deploy", "group:ops:eu"] {
+        for text in ["user:alice", "machine:ci/deploy", "group:ops:eu", "system:engine"] {
             assert_eq!(text.parse::<Principal>().unwrap().to_string(), text);
         }
-        for text in ["", "alice", "user:", "robot:x", "user:a\nb"] {
+        for text in ["", "alice", "user:", "robot:x", "system:x", "user:a\nb"] {
             assert!(text.parse::<Principal>().is_err(), "{text:?}");
         }
     }
@@ -376,6 +390,7 @@ mod tests {
     #[test]
     fn groups_do_not_act() {
         assert!(Actor::new("group:ops".parse().unwrap()).is_err());
+        assert!(Actor::new(Principal::engine()).is_err());
         let actor = Actor::user("alice").unwrap().in_group("ops").unwrap();
         assert!(actor.answers_to(&"group:ops".parse().unwrap()));
         assert!(!actor.answers_to(&"user:ops".parse().unwrap()));

@@ -42,13 +42,6 @@ impl Context {
         self.clock.now()
     }
 
-    /// Random octets, drawn at once and then taken piece by piece.
-    pub(super) fn random(&self) -> Result<Random, EntropyError> {
-        let mut octets = [0; Random::LEN];
-        self.entropy.fill(&mut octets)?;
-        Ok(Random { octets, taken: 0 })
-    }
-
     /// The value under an id, if there is one.
     pub(super) async fn find<T: Entity>(&self, id: &str) -> Result<Option<Versioned<T>>, Error> {
         let mut found = self.store.get(&[Key::new(T::KIND, id)]).await?;
@@ -96,7 +89,7 @@ impl Context {
     ) -> Result<(), Error> {
         let mut sealed = SealedKey { certificate: certificate.to_string(), envelope: Octets(Vec::new()) };
         let bound_to = sealed.key().to_string();
-        sealed.envelope = Octets(self.sealer.seal(key, &bound_to, change.random.take()).await?);
+        sealed.envelope = Octets(self.sealer.seal(key, &bound_to, change.random.take()?).await?);
         change.create(&sealed)
     }
 
@@ -111,7 +104,7 @@ impl Context {
             context: self,
             actor,
             now,
-            random: self.random()?,
+            random: Random::new(self.entropy.as_ref())?,
             batch: Batch::new(),
             scratch: Vec::with_capacity(4096),
         })
@@ -123,22 +116,33 @@ pub(super) fn decode<T: Entity>(key: &Key, body: &[u8]) -> Result<T, Error> {
     Ok(serde_json::from_slice(body).map_err(corrupt)?)
 }
 
-/// Random octets that are drawn with one call of the source.
+/// Random octets, drawn in pieces that last for most changes.
 #[derive(Debug)]
-pub(super) struct Random {
+pub(super) struct Random<'a> {
+    source: &'a dyn Entropy,
     octets: [u8; Random::LEN],
     taken: usize,
 }
 
-impl Random {
+impl<'a> Random<'a> {
     const LEN: usize = 160;
 
-    /// The next `N` octets. No change takes more than there are.
-    pub(super) fn take<const N: usize>(&mut self) -> [u8; N] {
+    fn new(source: &'a dyn Entropy) -> Result<Self, EntropyError> {
+        let mut random = Self { source, octets: [0; Self::LEN], taken: 0 };
+        source.fill(&mut random.octets)?;
+        Ok(random)
+    }
+
+    /// The next `N` octets, at most 160.
+    pub(super) fn take<const N: usize>(&mut self) -> Result<[u8; N], EntropyError> {
+        if self.taken + N > Self::LEN {
+            self.source.fill(&mut self.octets)?;
+            self.taken = 0;
+        }
         let mut taken = [0; N];
         taken.copy_from_slice(&self.octets[self.taken..self.taken + N]);
         self.taken += N;
-        taken
+        Ok(taken)
     }
 }
 
@@ -147,7 +151,7 @@ pub(super) struct Change<'a> {
     context: &'a Context,
     actor: &'a Actor,
     pub(super) now: OffsetDateTime,
-    pub(super) random: Random,
+    pub(super) random: Random<'a>,
     batch: Batch,
     scratch: Vec<u8>,
 }
@@ -180,7 +184,7 @@ impl Change<'_> {
 
     /// Tells what happened.
     pub(super) fn event(&mut self, application: Option<ApplicationId>, kind: EventKind) -> Result<(), Error> {
-        let id = EventId::new(self.now, self.random.take());
+        let id = EventId::new(self.now, self.random.take()?);
         let actor = self.actor.principal().clone();
         self.create(&Event { id, at: self.now, actor, application, kind })
     }

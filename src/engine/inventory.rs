@@ -215,7 +215,7 @@ impl Context {
             pair[0].verify_issued_by(pair[1])?;
         }
         let mut change = self.change(actor, self.now())?;
-        let id = CertificateId::new(change.now, change.random.take());
+        let id = CertificateId::new(change.now, change.random.take()?);
         let custody = if import.key.is_some() { KeyCustody::Managed } else { KeyCustody::Client };
         let facts = Facts { id, custody, issuer: None };
         let record = CertificateRecord {

@@ -165,12 +165,12 @@ impl CertificateQuery {
     fn end_range(&self, prefix: &str, now: OffsetDateTime) -> (String, String) {
         let (mut from, mut before) = (self.ends_from, self.ends_before);
         match self.status {
-            Some(CertificateStatus::Active) => from = from.max(Some(now)),
+            Some(CertificateStatus::Active | CertificateStatus::Renewed) => from = from.max(Some(now)),
             Some(CertificateStatus::Expired) => {
                 let past = now + time::Duration::SECOND;
                 before = Some(before.map_or(past, |before| before.min(past)));
             }
-            None => {}
+            Some(CertificateStatus::Revoked) | None => {}
         }
         let bound = |instant: Option<OffsetDateTime>, open: &str| instant.map_or_else(|| open.to_owned(), sortable);
         // `~` sorts behind every digit.

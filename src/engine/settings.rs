@@ -22,7 +22,7 @@ impl Context {
         if let Some(unchanged) = earlier.as_ref().filter(|earlier| earlier.value.spec == spec) {
             return Ok(unchanged.value.clone());
         }
-        let fresh = PolicyId::new(change.now, change.random.take());
+        let fresh = PolicyId::new(change.now, change.random.take()?);
         let (id, revision) = earlier.as_ref().map_or((fresh, 1), |e| (e.value.id, e.value.revision + 1));
         let record = PolicyRecord { id, revision, spec, updated_at: change.now };
         let name = record.spec.name.clone();
@@ -44,7 +44,7 @@ impl Context {
         change.update(&policy.value, policy.version)?;
         let issuer = self.issuer_choice(&spec.issuer).await?;
         let earlier: Option<Versioned<Profile>> = self.find_named(&spec.name).await?;
-        let fresh = ProfileId::new(change.now, change.random.take());
+        let fresh = ProfileId::new(change.now, change.random.take()?);
         let (id, revision) = earlier.as_ref().map_or((fresh, 1), |e| (e.value.id, e.value.revision + 1));
         let ProfileSpec { name, description, defaults, backdate, .. } = spec;
         let (policy, updated_at) = (policy.value.id, change.now);
@@ -119,7 +119,7 @@ impl Context {
         }
         let mut change = self.change(actor, self.now())?;
         let application = Application {
-            id: ApplicationId::new(change.now, change.random.take()),
+            id: ApplicationId::new(change.now, change.random.take()?),
             name: spec.name,
             description: spec.description,
             key_rereading: spec.key_rereading,

@@ -13,7 +13,8 @@ use super::schema::{Entity, Replay};
 use crate::crypto;
 use crate::domain::policy::{Problem, Violation};
 use crate::domain::{
-    Action, Actor, Application, CertificateRequest, Draft, Enrollment, EventKind, Metadata, RequestId, Source, complete,
+    Action, Actor, Application, Asked, CertificateRequest, Draft, Enrollment, EventKind, Metadata, RequestId, Source,
+    complete,
 };
 use crate::store::{Batch, Write};
 
@@ -46,7 +47,8 @@ impl Context {
                 Err(error) => return Err(error),
                 Ok(Err(refusal)) => return self.refuse(actor, &setting, refusal).await,
                 Ok(Ok(draft)) => {
-                    let permit = Permit::new(setting, enrollment, (draft, now), idempotency.clone());
+                    let requester = actor.principal().clone();
+                    let permit = Permit::new(setting, enrollment, requester, (draft, now)).once(idempotency.clone());
                     match self.issue(actor, permit).await {
                         Err(error) if error.is_conflict() => {}
                         issued => return issued,
@@ -85,9 +87,10 @@ impl Context {
             // Nothing more: what a policy says is not for Applications that its profile is not attached to.
             return Err(Refusal { violations: attachment_violations(enrollment, setting) });
         }
-        let asked = (&enrollment.source, &enrollment.names, &enrollment.terms);
-        let terms = (&setting.profile.value, &setting.rules, &setting.terms);
-        let draft = complete(asked, enrollment.method, terms, now);
+        let Enrollment { source, names, terms, .. } = enrollment;
+        let asked = Asked { source, names, terms, predecessor: None };
+        let setting_terms = (&setting.profile.value, &setting.rules, &setting.terms);
+        let draft = complete(asked, enrollment.method, setting_terms, now);
         let mut violations = attachment_violations(enrollment, setting);
         violations.extend(draft.judge(&setting.rules, now).into_violations());
         violations.extend(Metadata::faults(&enrollment.metadata).into_iter().map(|fault| Violation {

@@ -6,7 +6,7 @@ use super::report::{CaseReport, Difference, TableReport};
 use super::{Expectation, Expected, PolicyCase, PolicyTable, Request};
 use crate::domain::policy::Violation;
 use crate::domain::{
-    IssuerChoice, IssuerId, IssuerTerms, Method, Policy, PolicyId, Profile, ProfileId, Source, complete,
+    Asked, IssuerChoice, IssuerId, IssuerTerms, Method, Policy, PolicyId, Profile, ProfileId, Source, complete,
 };
 use crate::x509::Csr;
 
@@ -46,7 +46,8 @@ impl PolicyTable {
             Ok(source) => {
                 let signature_algorithms = self.issuer_key.signature_algorithms().to_vec();
                 let issuer = IssuerTerms { signature_algorithms, not_after: None, path_length: None };
-                let asked = (&source, &case.request.names(), &case.request.terms());
+                let (names, terms) = (case.request.names(), case.request.terms());
+                let asked = Asked::new(&source, &names, &terms);
                 let method = case.request.method.unwrap_or(Method::Api);
                 let draft = complete(asked, method, (setting.1, setting.0, &issuer), now);
                 compare(&case.expect, draft.judge(setting.0, now).into_violations())

@@ -7,6 +7,8 @@ mod resume;
 
 use std::sync::Arc;
 
+use time::OffsetDateTime;
+
 use super::context::{Change, Context, Versioned};
 use super::error::Error;
 use super::outcome::{Chain, Issued, Outcome, Refusal, SubjectKey};
@@ -24,9 +26,8 @@ pub(super) use record::{Facts, issuer_certificate, record_of, serial_claim};
 pub(super) use resume::{FIRST_RETRY, postpone};
 
 /// Everything that is fixed before a key is touched.
-struct Reserved<'a> {
+struct Reserved {
     permit: Permit,
-    actor: &'a Actor,
     request: RequestId,
     certificate: CertificateId,
     key: SubjectKeyPair,
@@ -34,25 +35,34 @@ struct Reserved<'a> {
     prepared: Prepared,
 }
 
-impl Reserved<'_> {
+impl Reserved {
     fn issuer(&self) -> Option<IssuerId> {
         self.by.issuer.as_ref().map(|issuer| issuer.record.value.id)
     }
 
-    fn request(&self, state: RequestState, change: &Change<'_>) -> CertificateRequest {
-        let (setting, now) = (&self.permit.setting, change.now);
+    fn request(&self, state: RequestState, now: OffsetDateTime) -> CertificateRequest {
+        let setting = &self.permit.setting;
         CertificateRequest {
             id: self.request,
             application: setting.application.value.id,
             profile: (setting.profile.value.id, setting.profile.value.revision),
             policy: setting.policy_revision(),
             method: self.permit.method,
-            requester: self.actor.principal().clone(),
+            requester: self.permit.requester.clone(),
             metadata: self.permit.metadata.clone(),
+            replaces: self.permit.replaces.as_ref().map(|replaced| replaced.value.id),
             ignored_extensions: self.permit.draft.ignored_extensions.clone(),
             state,
-            created_at: now,
+            created_at: self.permit.kept.as_ref().map_or(now, |kept| kept.value.created_at),
             updated_at: now,
+        }
+    }
+
+    /// Writes the request: a new one, or the one that was kept.
+    fn save(&self, request: &CertificateRequest, change: &mut Change<'_>) -> Result<(), Error> {
+        match &self.permit.kept {
+            Some(kept) => change.update(request, kept.version),
+            None => change.create(request),
         }
     }
 }
@@ -67,14 +77,15 @@ impl Context {
         let mut change = self.change(actor, permit.judged_at)?;
         let key = SubjectKeyPair::for_permit(&permit)?;
         let by = SigningAuthority::for_permit(&permit, &key)?;
-        let serial = Serial::from_random(change.random.take());
+        let serial = Serial::from_random(change.random.take()?);
         let prepared = match Prepared::new(&permit, key.public(), &serial, &by.authority)? {
             Ok(prepared) => prepared,
             Err(violations) => return self.refuse(actor, &permit.setting, Refusal { violations }).await,
         };
-        let request = RequestId::new(change.now, change.random.take());
-        let certificate = CertificateId::new(change.now, change.random.take());
-        let reserved = Reserved { permit, actor, request, certificate, key, by, prepared };
+        let fresh = RequestId::new(change.now, change.random.take()?);
+        let request = permit.kept.as_ref().map_or(fresh, |kept| kept.value.id);
+        let certificate = CertificateId::new(change.now, change.random.take()?);
+        let reserved = Reserved { permit, request, certificate, key, by, prepared };
         self.reserve(&reserved, &mut change).await?;
         match reserved.by.signer.locality() {
             Locality::InProcess => self.sign_and_commit(reserved, change).await,
@@ -84,7 +95,7 @@ impl Context {
 
     /// What belongs to the first commit of either walk: that nothing has changed, the serial, the sealed key, and what
     /// the idempotency key stands for.
-    async fn reserve(&self, reserved: &Reserved<'_>, change: &mut Change<'_>) -> Result<(), Error> {
+    async fn reserve(&self, reserved: &Reserved, change: &mut Change<'_>) -> Result<(), Error> {
         reserved.permit.setting.check(change);
         let serial = &reserved.prepared.view.serial;
         change.create(&serial_claim(reserved.issuer(), serial, reserved.certificate))?;
@@ -97,24 +108,25 @@ impl Context {
         Ok(())
     }
 
-    async fn sign_and_commit(&self, reserved: Reserved<'_>, mut change: Change<'_>) -> Result<Outcome, Error> {
+    async fn sign_and_commit(&self, reserved: Reserved, mut change: Change<'_>) -> Result<Outcome, Error> {
         let algorithm = reserved.prepared.view.content.signature_algorithm;
         let signature = reserved.by.signer.sign(algorithm, &reserved.prepared.tbs).await?;
-        let request = reserved.request(RequestState::Issued { certificate: reserved.certificate }, &change);
+        let request = reserved.request(RequestState::Issued { certificate: reserved.certificate }, change.now);
         let facts = Facts { id: reserved.certificate, custody: reserved.key.custody(), issuer: reserved.issuer() };
+        reserved.save(&request, &mut change)?;
+        let chain = reserved.by.issuers();
         let certificate = reserved.prepared.assemble(&signature)?;
         let record = record_of(&request, &certificate, facts, change.now);
         change.create(&record)?;
-        change.create(&request)?;
         change.event(Some(request.application), issued_event(&request, record.id))?;
         change.commit().await?;
-        let chain = Chain::new(certificate, reserved.by.issuers());
+        let chain = Chain::new(certificate, chain);
         let mut issued = Issued::new(request, record, chain);
         issued.private_key = reserved.key.into_private();
         Ok(Outcome::Issued(Box::new(issued)))
     }
 
-    async fn commit_and_sign(&self, reserved: Reserved<'_>, mut change: Change<'_>) -> Result<Outcome, Error> {
+    async fn commit_and_sign(&self, reserved: Reserved, mut change: Change<'_>) -> Result<Outcome, Error> {
         let Some(issuer) = reserved.by.issuer.clone() else {
             return Err(Error::encoding("a self-signed certificate can not wait for a signer"));
         };
@@ -128,10 +140,10 @@ impl Context {
             retry_at: change.now + FIRST_RETRY,
             attempts: 1,
         };
-        let request = reserved.request(RequestState::Issuing(Box::new(intent)), &change);
+        let request = reserved.request(RequestState::Issuing(Box::new(intent)), change.now);
         let policy = request.policy;
         change.event(Some(request.application), EventKind::IssuanceStarted { request: request.id, policy })?;
-        change.create(&request)?;
+        reserved.save(&request, &mut change)?;
         let version = change.commit().await?;
         let id = request.id;
         let mut outcome = match self.resume(Versioned { value: request, version }, issuer).await {

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 
 use crate::domain::policy::{Problem, Violation};
-use crate::domain::{Draft, Enrollment, Metadata, Method, Source};
+use crate::domain::{
+    CertificateRecord, CertificateRequest, Draft, Enrollment, Metadata, Method, Principal, RenewalKey, Source,
+};
 use crate::engine::cache::{Issuer, Setting};
+use crate::engine::context::Versioned;
 use crate::engine::error::Error;
 use crate::engine::submit::Idempotency;
 use crate::sealer::Secret;
@@ -20,27 +23,63 @@ pub(in crate::engine) struct Permit {
     pub(super) setting: Arc<Setting>,
     pub(super) draft: Draft,
     pub(super) judged_at: OffsetDateTime,
-    pub(super) client_key: Option<PublicKey>,
+    pub(super) key: KeySource,
     pub(super) method: Method,
     pub(super) metadata: Metadata,
+    /// Who asked, which need not be who acts.
+    pub(super) requester: Principal,
     pub(super) idempotency: Option<Idempotency>,
+    /// The request that was kept while people decided.
+    pub(super) kept: Option<Versioned<CertificateRequest>>,
+    /// The certificate to replace, as it was read when the draft was judged.
+    pub(super) replaces: Option<Versioned<CertificateRecord>>,
+}
+
+/// Where a subject's key will come from.
+#[derive(Debug)]
+pub(in crate::engine) enum KeySource {
+    /// It is made when it is needed.
+    Fresh,
+    /// The client has it.
+    Client(PublicKey),
+    /// It was made for the certificate that is replaced.
+    Stored(Arc<SoftwareSigner>),
 }
 
 impl Permit {
-    /// Only `submit` makes one, of what it judged.
+    /// Made of what was judged, and of nothing else.
     pub(in crate::engine) fn new(
         setting: Arc<Setting>,
         enrollment: &Enrollment,
+        requester: Principal,
         (draft, judged_at): (Draft, OffsetDateTime),
-        idempotency: Option<Idempotency>,
     ) -> Self {
-        let client_key = match &enrollment.source {
-            Source::Managed => None,
-            Source::Csr(csr) => Some(csr.public_key().clone()),
+        let key = match &enrollment.source {
+            Source::Csr(csr) | Source::Renewal { key: RenewalKey::Csr(csr), .. } => {
+                KeySource::Client(csr.public_key().clone())
+            }
+            Source::Managed | Source::Renewal { .. } => KeySource::Fresh,
         };
         // Judged already: tags that are not fine were a violation.
         let metadata = Metadata::try_from(enrollment.metadata.clone()).unwrap_or_default();
-        Self { setting, draft, judged_at, client_key, method: enrollment.method, metadata, idempotency }
+        Self {
+            setting,
+            draft,
+            judged_at,
+            key,
+            method: enrollment.method,
+            metadata,
+            requester,
+            idempotency: None,
+            kept: None,
+            replaces: None,
+        }
+    }
+
+    /// Under an idempotency key.
+    pub(in crate::engine) fn once(mut self, idempotency: Option<Idempotency>) -> Self {
+        self.idempotency = idempotency;
+        self
     }
 }
 
@@ -52,12 +91,13 @@ pub(super) enum SubjectKeyPair {
 
 impl SubjectKeyPair {
     pub(super) fn for_permit(permit: &Permit) -> Result<Self, Error> {
-        if let Some(key) = &permit.client_key {
-            return Ok(Self::Client(key.clone()));
-        }
-        let signer = SoftwareSigner::generate(permit.draft.content.key_algorithm)?;
+        let signer = match &permit.key {
+            KeySource::Client(key) => return Ok(Self::Client(key.clone())),
+            KeySource::Stored(signer) => Arc::clone(signer),
+            KeySource::Fresh => Arc::new(SoftwareSigner::generate(permit.draft.content.key_algorithm)?),
+        };
         let pkcs8 = signer.to_pkcs8_der()?;
-        Ok(Self::Managed { signer: Arc::new(signer), pkcs8 })
+        Ok(Self::Managed { signer, pkcs8 })
     }
 
     pub(super) fn public(&self) -> &PublicKey {

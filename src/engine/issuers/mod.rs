@@ -29,7 +29,7 @@ impl Context {
     /// Makes an issuer that signs its own certificate.
     pub(super) async fn create_root(&self, actor: &Actor, spec: IssuerSpec) -> Result<IssuerRecord, Error> {
         let mut change = self.issuer_change(actor, &spec)?;
-        let id = IssuerId::new(change.now, change.random.take());
+        let id = IssuerId::new(change.now, change.random.take()?);
         let pair = self.issuer_key(&spec, id, &mut change).await?;
         let content = content_of(&spec, &pair.signer, pair.signer.as_ref(), &change)?;
         let authority = Authority::of_itself(&content, pair.signer.public_key()).map_err(Error::encoding)?;
@@ -45,7 +45,7 @@ impl Context {
     ) -> Result<IssuerRecord, Error> {
         let mut change = self.issuer_change(actor, &spec)?;
         let parent = self.issuer(parent).await?;
-        let id = IssuerId::new(change.now, change.random.take());
+        let id = IssuerId::new(change.now, change.random.take()?);
         let pair = self.issuer_key(&spec, id, &mut change).await?;
         let content = content_of(&spec, &pair.signer, parent.signer.as_ref(), &change)?;
         fit_below(&spec, &content, &parent)?;
@@ -57,7 +57,7 @@ impl Context {
     /// Makes an issuer that waits for a certificate from an outside CA; its state holds the request to send there.
     pub(super) async fn request_issuer(&self, actor: &Actor, spec: IssuerSpec) -> Result<IssuerRecord, Error> {
         let mut change = self.issuer_change(actor, &spec)?;
-        let id = IssuerId::new(change.now, change.random.take());
+        let id = IssuerId::new(change.now, change.random.take()?);
         let pair = self.issuer_key(&spec, id, &mut change).await?;
         let subject = subject_of(&spec)?;
         let key = pair.signer.public_key();
@@ -114,7 +114,7 @@ impl Context {
         let (name, urls) = spec;
         refuse_faults(urls.faults())?;
         let mut change = self.change(actor, self.now())?;
-        let id = IssuerId::new(change.now, change.random.take());
+        let id = IssuerId::new(change.now, change.random.take()?);
         let own = fit_chain(&name, &chain)?;
         fit_time(&name, &chain, change.now)?;
         let pair = match key {
@@ -161,7 +161,7 @@ impl Context {
         change: &mut Change<'_>,
     ) -> Result<IssuerKeyPair, Error> {
         let bound_to = crate::store::Key::new(IssuerRecord::KIND, id.to_string()).to_string();
-        let envelope = self.sealer.seal(&signer.to_pkcs8_der()?, &bound_to, change.random.take()).await?;
+        let envelope = self.sealer.seal(&signer.to_pkcs8_der()?, &bound_to, change.random.take()?).await?;
         Ok(IssuerKeyPair { signer: Arc::new(signer), key: IssuerKey::Sealed(Octets(envelope)) })
     }
 
@@ -255,7 +255,7 @@ fn active(chain: &[Certificate]) -> IssuerState {
 
 /// An issuer's own certificate stands in the inventory, too.
 fn record_certificate(change: &mut Change<'_>, issuer: IssuerId, certificate: &Certificate) -> Result<(), Error> {
-    let id = CertificateId::new(change.now, change.random.take());
+    let id = CertificateId::new(change.now, change.random.take()?);
     let facts = Facts { id, custody: KeyCustody::Managed, issuer: Some(issuer) };
     change.create(&serial_claim(Some(issuer), certificate.serial(), id))?;
     let record = issuer_certificate(change.requester(), certificate, facts, change.now);

@@ -25,9 +25,9 @@ impl Context {
         mut change: Change<'_>,
     ) -> Result<IssuerRecord, Error> {
         let key = pair.signer.public_key();
-        let serial = Serial::from_random(change.random.take());
+        let serial = Serial::from_random(change.random.take()?);
         let bytes = linted_bytes(content, key, &serial, authority)?;
-        let certificate = CertificateId::new(change.now, change.random.take());
+        let certificate = CertificateId::new(change.now, change.random.take()?);
         change.create(&serial_claim(Some(id), &serial, certificate))?;
         let state = IssuerState::Signing {
             certificate,

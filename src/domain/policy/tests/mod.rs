@@ -10,8 +10,8 @@ use time::macros::datetime;
 
 use super::{Policy, PolicySpec, Problem, Verdict};
 use crate::domain::{
-    Defaults, Draft, IssuerChoice, IssuerId, IssuerTerms, Method, Names, PolicyId, Profile, ProfileId, Source, Span,
-    Terms, complete,
+    Asked, Defaults, Draft, IssuerChoice, IssuerId, IssuerTerms, Method, Names, PolicyId, Profile, ProfileId, Source,
+    Span, Terms, complete,
 };
 use crate::x509::{
     BasicConstraints, Content, Csr, ExtendedKeyUsage, KeyAlgorithm, KeyUsage, KeyUsages, San, SignatureAlgorithm,
@@ -65,12 +65,17 @@ fn issuer() -> IssuerTerms {
 }
 
 fn managed(names: &Names, terms: &Terms, setting: (&Defaults, &Policy)) -> Draft {
-    complete((&Source::Managed, names, terms), Method::Api, (&profile(setting.0.clone()), setting.1, &issuer()), NOW)
+    complete(
+        Asked::new(&Source::Managed, names, terms),
+        Method::Api,
+        (&profile(setting.0.clone()), setting.1, &issuer()),
+        NOW,
+    )
 }
 
 fn by_csr(csr: Csr, terms: &Terms, setting: (&Defaults, &Policy)) -> Draft {
-    let asked = (&Source::Csr(Box::new(csr)), &Names::default(), terms);
-    complete(asked, Method::Api, (&profile(setting.0.clone()), setting.1, &issuer()), NOW)
+    let (source, names) = (Source::Csr(Box::new(csr)), Names::default());
+    complete(Asked::new(&source, &names, terms), Method::Api, (&profile(setting.0.clone()), setting.1, &issuer()), NOW)
 }
 
 fn csr(edit: impl FnOnce(&mut rcgen::CertificateParams)) -> Csr {

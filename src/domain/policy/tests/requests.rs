@@ -100,7 +100,7 @@ fn oracle_06_a_csr_brings_names_and_usages_and_nothing_beside_it_may() {
     let names = Names { key_usages: Some(KeyUsages::from([KeyUsage::CrlSign])), ..Names::default() };
     let source = Source::Csr(Box::new(asked));
     let setting = (&profile(defaults), &policy, &issuer());
-    let draft = complete((&source, &names, &ninety_days()), Method::Api, setting, NOW);
+    let draft = complete(Asked::new(&source, &names, &ninety_days()), Method::Api, setting, NOW);
     assert_eq!(reported(&draft, &policy), expected(&[("names", Conflict)]));
     assert_eq!(
         draft.content.key_usages,
@@ -215,7 +215,7 @@ fn oracle_10_no_certificate_outlives_its_issuer() {
     for (days, problem) in [(91, None), (90, None), (89, Some(("not_after", OutOfRange)))] {
         let issuer = IssuerTerms { not_after: Some(NOW + Span::days(days).as_duration()), ..issuer() };
         let setting = (&profile(Defaults::default()), &policy, &issuer);
-        let draft = complete((&Source::Managed, &one_name(), &ninety_days()), Method::Api, setting, NOW);
+        let draft = complete(Asked::new(&Source::Managed, &one_name(), &ninety_days()), Method::Api, setting, NOW);
         assert_eq!(reported(&draft, &policy), expected(problem.as_slice()), "{days}");
     }
 }
@@ -226,7 +226,7 @@ fn a_self_signed_profile_takes_no_csr() {
     let itself = IssuerTerms { signature_algorithms: Vec::new(), ..issuer() };
     let source = Source::Csr(Box::new(csr(|_| ())));
     let setting = (&profile(Defaults::default()), &policy, &itself);
-    let draft = complete((&source, &Names::default(), &ninety_days()), Method::Api, setting, NOW);
+    let draft = complete(Asked::new(&source, &Names::default(), &ninety_days()), Method::Api, setting, NOW);
     assert_eq!(reported(&draft, &policy), expected(&[("csr", Conflict)]));
 }
 
@@ -254,7 +254,8 @@ fn every_preset_fits_its_own_policy_and_a_natural_request() {
         spec.check(&policy, NOW).unwrap_or_else(|error| panic!("{preset:?}: {error}"));
         for key in [KeyAlgorithm::P256, KeyAlgorithm::Rsa2048, KeyAlgorithm::Ed25519] {
             let profile = Profile { backdate: spec.backdate, ..profile(spec.defaults.clone()) };
-            let asked = (&Source::Managed, &natural(preset, key), &Terms::default());
+            let (names, terms) = (natural(preset, key), Terms::default());
+            let asked = Asked::new(&Source::Managed, &names, &terms);
             let verdict = complete(asked, Method::Api, (&profile, &policy, &issuer()), NOW).judge(&policy, NOW);
             assert!(verdict.permits(), "{preset:?} {key}: {verdict}");
         }

@@ -1,23 +1,27 @@
 //! How the domain's values become documents: kinds, ids, index entries and readable columns.
 
+mod names;
+mod views;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-use super::submit::hex;
-use crate::crypto;
 use crate::domain::policy::PolicySpec;
 use crate::domain::{
     Application, CertificateId, CertificateRecord, CertificateRequest, Event, IssuerRecord, IssuerState, PolicyId,
     Profile, RequestState,
 };
 use crate::domain::{Octets, RequestId};
-use crate::store::{Column, IndexEntry, Key, KindSchema, MAX_KEY_BYTES, Schema};
-use crate::x509::San;
+use crate::store::{IndexEntry, Key};
+
+use names::searchable_names;
+pub(in crate::engine) use names::{searchable, tag_entry};
+pub(in crate::engine) use views::SCHEMA;
 
 /// A value that is kept as a document.
-pub(super) trait Entity: Serialize + DeserializeOwned + Send + Sync {
+pub(in crate::engine) trait Entity: Serialize + DeserializeOwned + Send + Sync {
     /// The kind of document.
     const KIND: &'static str;
 
@@ -36,35 +40,35 @@ pub(super) trait Entity: Serialize + DeserializeOwned + Send + Sync {
 }
 
 /// The indexes, by name.
-pub(super) mod index {
+pub(in crate::engine) mod index {
     /// Applications by member: `user:alice`.
-    pub(crate) const APPLICATION_MEMBER: &str = "application.member";
+    pub(in crate::engine) const APPLICATION_MEMBER: &str = "application.member";
     /// Profiles by policy: the policy's id.
-    pub(crate) const PROFILE_POLICY: &str = "profile.policy";
+    pub(in crate::engine) const PROFILE_POLICY: &str = "profile.policy";
     /// Certificates by Application and end: `app-…|2026-…`.
-    pub(crate) const CERTIFICATE_APPLICATION: &str = "certificate.application";
+    pub(in crate::engine) const CERTIFICATE_APPLICATION: &str = "certificate.application";
     /// Certificates by profile and end: `prof-…|2026-…`.
-    pub(crate) const CERTIFICATE_PROFILE: &str = "certificate.profile";
+    pub(in crate::engine) const CERTIFICATE_PROFILE: &str = "certificate.profile";
     /// Certificates by end: `2026-…`.
-    pub(crate) const CERTIFICATE_EXPIRY: &str = "certificate.expiry";
+    pub(in crate::engine) const CERTIFICATE_EXPIRY: &str = "certificate.expiry";
     /// Certificates by fingerprint: SHA-256 in hex.
-    pub(crate) const CERTIFICATE_FINGERPRINT: &str = "certificate.fingerprint";
+    pub(in crate::engine) const CERTIFICATE_FINGERPRINT: &str = "certificate.fingerprint";
     /// Certificates by name, domains from the top: `com.example.api.`.
-    pub(crate) const CERTIFICATE_NAME: &str = "certificate.name";
+    pub(in crate::engine) const CERTIFICATE_NAME: &str = "certificate.name";
     /// The same within an Application: `app-…|com.example.api.`.
-    pub(crate) const CERTIFICATE_APPLICATION_NAME: &str = "certificate.application-name";
+    pub(in crate::engine) const CERTIFICATE_APPLICATION_NAME: &str = "certificate.application-name";
     /// Certificates by tag: `key=value|2026-…`.
-    pub(crate) const CERTIFICATE_TAG: &str = "certificate.tag";
+    pub(in crate::engine) const CERTIFICATE_TAG: &str = "certificate.tag";
     /// The same within an Application: `app-…|key=value|2026-…`.
-    pub(crate) const CERTIFICATE_APPLICATION_TAG: &str = "certificate.application-tag";
+    pub(in crate::engine) const CERTIFICATE_APPLICATION_TAG: &str = "certificate.application-tag";
     /// Whatever is due, by when: `2026-…`.
-    pub(crate) const DUE: &str = "due";
+    pub(in crate::engine) const DUE: &str = "due";
     /// Events by Application and time: `app-…|evt-…`.
-    pub(crate) const EVENT_APPLICATION: &str = "event.application";
+    pub(in crate::engine) const EVENT_APPLICATION: &str = "event.application";
 }
 
 /// A time as indexes sort it: `2026-11-22T05:54:00Z`.
-pub(super) fn sortable(instant: OffsetDateTime) -> String {
+pub(in crate::engine) fn sortable(instant: OffsetDateTime) -> String {
     let utc = instant.to_offset(time::UtcOffset::UTC);
     utc.format(format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z")).unwrap_or_default()
 }
@@ -86,50 +90,50 @@ pub struct PolicyRecord {
 /// A past or present revision of a policy or profile, kept so that old judgements can be read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound(deserialize = "T: DeserializeOwned"))]
-pub(super) struct Revision<T> {
-    pub(super) id: String,
-    pub(super) revision: u32,
-    pub(super) value: T,
+pub(in crate::engine) struct Revision<T> {
+    pub(in crate::engine) id: String,
+    pub(in crate::engine) revision: u32,
+    pub(in crate::engine) value: T,
 }
 
 /// A serial number below an issuer, and the certificate that has it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct SerialClaim {
+pub(in crate::engine) struct SerialClaim {
     /// The serial number and the issuer, which is a word of its own for certificates that are their own issuer.
-    pub(super) name: String,
-    pub(super) certificate: CertificateId,
+    pub(in crate::engine) name: String,
+    pub(in crate::engine) certificate: CertificateId,
 }
 
 /// A unique name, and whose it is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Claim {
-    pub(super) name: String,
-    pub(super) owner: String,
+pub(in crate::engine) struct Claim {
+    pub(in crate::engine) name: String,
+    pub(in crate::engine) owner: String,
 }
 
 impl Claim {
     /// The name an Application, a profile, a policy or an issuer has.
-    pub(super) fn name(kind: &str, name: &str, owner: String) -> Self {
+    pub(in crate::engine) fn name(kind: &str, name: &str, owner: String) -> Self {
         Self { name: format!("{kind}/{name}"), owner }
     }
 }
 
 /// A sealed private key of a certificate.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct SealedKey {
-    pub(super) certificate: String,
-    pub(super) envelope: Octets,
+pub(in crate::engine) struct SealedKey {
+    pub(in crate::engine) certificate: String,
+    pub(in crate::engine) envelope: Octets,
 }
 
 /// What an idempotency key stands for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Replay {
-    pub(super) key: String,
+pub(in crate::engine) struct Replay {
+    pub(in crate::engine) key: String,
     /// SHA-256 of the content asked for, hex.
-    pub(super) digest: String,
-    pub(super) request: RequestId,
+    pub(in crate::engine) digest: String,
+    pub(in crate::engine) request: RequestId,
     #[serde(with = "time::serde::rfc3339")]
-    pub(super) expires_at: OffsetDateTime,
+    pub(in crate::engine) expires_at: OffsetDateTime,
 }
 
 impl Entity for Application {
@@ -296,147 +300,3 @@ impl Entity for CertificateRecord {
         entries
     }
 }
-
-/// The names that a certificate is found by: subject alternative names, and the common name if it is none of them.
-fn searchable_names(record: &CertificateRecord) -> Vec<String> {
-    let mut names: Vec<String> = record.sans.iter().map(searchable_san).collect();
-    if let Some(common_name) = record.subject.common_name() {
-        let name = searchable(common_name);
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    names
-}
-
-fn searchable_san(san: &San) -> String {
-    match san {
-        San::Dns(name) => from_the_top(name.as_str()),
-        other => bounded(other.value().to_lowercase()),
-    }
-}
-
-/// A name as people type it, in the form in which it is indexed.
-pub(super) fn searchable(name: &str) -> String {
-    if let Ok(address) = name.parse::<std::net::IpAddr>() {
-        return address.to_string();
-    }
-    match San::dns(name) {
-        Ok(San::Dns(dns)) => from_the_top(dns.as_str()),
-        _ => bounded(name.to_lowercase()),
-    }
-}
-
-/// A tag in the form in which it is indexed.
-pub(super) fn tag_entry(key: &str, value: &str) -> String {
-    bounded(format!("{key}={value}"))
-}
-
-/// Index values have a bound in every store: the tail of a longer one becomes its digest.
-fn bounded(text: String) -> String {
-    const LONGEST: usize = MAX_KEY_BYTES - 100;
-    if text.len() <= LONGEST {
-        return text;
-    }
-    let ends = text.char_indices().map(|(at, _)| at);
-    let head = ends.take_while(|at| *at <= LONGEST - 65).last().unwrap_or_default();
-    format!("{}#{}", &text[..head], hex(&crypto::sha256(text.as_bytes())))
-}
-
-/// `api.example.com` as `com.example.api.`: what is under a domain lies together, right behind the domain itself.
-fn from_the_top(name: &str) -> String {
-    let mut turned = String::with_capacity(name.len() + 1);
-    for label in name.rsplit('.') {
-        turned.push_str(label);
-        turned.push('.');
-    }
-    turned
-}
-
-const fn column(name: &'static str, path: &'static str) -> Column {
-    Column { name, path }
-}
-
-/// What is stored, and how it looks to a person.
-pub(super) const SCHEMA: Schema = Schema {
-    version: 1,
-    kinds: &[
-        KindSchema {
-            kind: Application::KIND,
-            view: "applications",
-            columns: &[
-                column("name", "name"),
-                column("description", "description"),
-                column("created_at", "created_at"),
-            ],
-        },
-        KindSchema {
-            kind: Profile::KIND,
-            view: "profiles",
-            columns: &[column("name", "name"), column("revision", "revision"), column("policy", "policy")],
-        },
-        KindSchema {
-            kind: PolicyRecord::KIND,
-            view: "policies",
-            columns: &[column("name", "spec.name"), column("revision", "revision"), column("rules", "spec")],
-        },
-        KindSchema {
-            kind: "policy_revision",
-            view: "policy_revisions",
-            columns: &[column("policy", "id"), column("revision", "revision")],
-        },
-        KindSchema {
-            kind: "profile_revision",
-            view: "profile_revisions",
-            columns: &[column("profile", "id"), column("revision", "revision")],
-        },
-        KindSchema {
-            kind: IssuerRecord::KIND,
-            view: "issuers",
-            columns: &[column("name", "name"), column("state", "state.state"), column("created_at", "created_at")],
-        },
-        KindSchema {
-            kind: CertificateRecord::KIND,
-            view: "certificates",
-            columns: &[
-                column("serial", "serial"),
-                column("subject", "subject"),
-                column("names", "sans"),
-                column("not_before", "validity.not_before"),
-                column("not_after", "validity.not_after"),
-                column("state", "state"),
-                column("application", "application"),
-                column("issuer", "issuer"),
-                column("requester", "requester"),
-                column("fingerprint", "fingerprint"),
-                column("created_at", "created_at"),
-            ],
-        },
-        KindSchema {
-            kind: CertificateRequest::KIND,
-            view: "requests",
-            columns: &[
-                column("state", "state.state"),
-                column("application", "application"),
-                column("requester", "requester"),
-                column("method", "method"),
-                column("certificate", "state.certificate"),
-                column("created_at", "created_at"),
-            ],
-        },
-        KindSchema {
-            kind: Event::KIND,
-            view: "events",
-            columns: &[
-                column("at", "at"),
-                column("actor", "actor"),
-                column("event", "event"),
-                column("application", "application"),
-            ],
-        },
-        KindSchema { kind: Claim::KIND, view: "names", columns: &[column("owner", "owner")] },
-        KindSchema { kind: SerialClaim::KIND, view: "serials", columns: &[column("certificate", "certificate")] },
-        KindSchema { kind: SealedKey::KIND, view: "private_keys", columns: &[] },
-        KindSchema { kind: Replay::KIND, view: "idempotency_keys", columns: &[column("request", "request")] },
-    ],
-};

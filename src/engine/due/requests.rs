@@ -1,0 +1,51 @@
+//! Due requests, issuers and idempotency keys.
+
+use super::{Work, claim, item};
+use crate::domain::{Actor, CertificateRequest, IssuerRecord, IssuerState, RequestState};
+use crate::engine::context::{Context, Versioned};
+use crate::engine::error::Error;
+use crate::engine::issue::{FIRST_RETRY, postpone};
+use crate::engine::outcome::Outcome;
+use crate::engine::schema::Replay;
+use crate::store::Hit;
+
+impl Context {
+    /// Takes up a request whose signing was cut off: first puts off its next attempt, which is the claim on it, and then
+    /// signs the recorded bytes.
+    pub(super) async fn resume_due(&self, hit: &Hit) -> Result<Work, Error> {
+        let mut request: CertificateRequest = item(hit)?;
+        let RequestState::Issuing(intent) = &mut request.state else { return Ok(Work::Nothing) };
+        let issuer = intent.issuer;
+        let requester = Actor::of_record(request.requester.clone());
+        let mut change = self.change(&requester, self.now())?;
+        postpone(intent, change.now);
+        change.update(&request, hit.document.version)?;
+        let Some(version) = claim(change).await? else { return Ok(Work::TakenByOthers) };
+        let issuer = self.issuer(issuer).await?;
+        Ok(match self.resume(Versioned { value: request, version }, issuer).await? {
+            Outcome::Issued(_) => Work::Issued,
+            Outcome::Pending(_) => Work::Postponed,
+            Outcome::Refused(_) => Work::Failed,
+        })
+    }
+
+    /// Takes up an issuer whose own certificate was not signed, in the same way.
+    pub(super) async fn complete_due(&self, hit: &Hit) -> Result<Work, Error> {
+        let mut issuer: IssuerRecord = item(hit)?;
+        let IssuerState::Signing { retry_at, requester, .. } = &mut issuer.state else { return Ok(Work::Nothing) };
+        let requester = Actor::of_record(requester.clone());
+        let mut change = self.change(&requester, self.now())?;
+        *retry_at = change.now + FIRST_RETRY;
+        change.update(&issuer, hit.document.version)?;
+        let Some(version) = claim(change).await? else { return Ok(Work::TakenByOthers) };
+        self.complete_issuer(&requester, Versioned { value: issuer, version }).await?;
+        Ok(Work::Issued)
+    }
+
+    /// Forgets an idempotency key whose time has passed.
+    pub(super) async fn remove_expired(&self, hit: &Hit) -> Result<Work, Error> {
+        let replay: Replay = item(hit)?;
+        self.remove(&Versioned { value: replay, version: hit.document.version }).await?;
+        Ok(Work::Removed)
+    }
+}
