@@ -22,6 +22,7 @@ mod schema;
 mod session;
 mod settings;
 mod submit;
+mod worker;
 
 use std::sync::Arc;
 
@@ -35,6 +36,7 @@ pub use outcome::{Chain, Issued, Outcome, Pending, Refusal, Root, SubjectKey};
 pub use query::{CertificateQuery, NameQuery, Page, PageToken};
 pub use schema::PolicyRecord;
 pub use session::Session;
+pub use worker::Worker;
 
 use crate::domain::Actor;
 
@@ -94,5 +96,21 @@ impl Engine {
         let report = self.context.run_due(limit).await?;
         metrics::counter!("chancery_due_items_total").increment(report.total() as u64);
         Ok(report)
+    }
+
+    /// How long until something is due: zero if something is, `None` if nothing is planned.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn until_next_due(&self) -> Result<Option<std::time::Duration>, Error> {
+        self.context.until_next_due().await
+    }
+
+    /// A length of time, a tenth longer at most.
+    fn jittered(&self, time: std::time::Duration) -> std::time::Duration {
+        let mut octet = [0];
+        // Without randomness there is no jitter; verbs that need it for more will say so.
+        let _ = self.context.entropy.fill(&mut octet);
+        time + time / 10 * u32::from(octet[0]) / 255
     }
 }

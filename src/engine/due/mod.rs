@@ -6,14 +6,19 @@
 mod report;
 mod requests;
 
+use futures_util::{StreamExt, stream};
+
 pub use report::DueReport;
 pub(super) use report::Work;
 
 use super::context::{Change, Context, decode};
 use super::error::Error;
-use super::schema::{Entity, Replay, index, sortable};
+use super::schema::{Entity, Replay, index, instant_of, sortable};
 use crate::domain::{CertificateRequest, IssuerRecord};
 use crate::store::{Hit, MAX_SCAN_LIMIT, Over, Scan, StoreError, Version};
+
+/// How many items of a round are under way at once, so that one that waits for its signer or target does not hold up all.
+const AT_ONCE: usize = 8;
 
 impl Context {
     /// Does at most `limit` items that are due, the longest overdue first. Cost follows what is due, not what is stored.
@@ -21,10 +26,25 @@ impl Context {
         let mut scan = Scan::new(Over::Index(index::DUE.into()), limit.clamp(1, MAX_SCAN_LIMIT));
         scan.to = Some(format!("{}~", sortable(self.now())));
         let mut report = DueReport::default();
-        for hit in self.store.scan(&scan).await? {
-            report.count(self.work(&hit).await?);
+        let hits = self.store.scan(&scan).await?;
+        let works: Vec<_> = hits.iter().map(|hit| self.work(hit)).collect();
+        let mut works = stream::iter(works).buffer_unordered(AT_ONCE);
+        let mut failed = None;
+        while let Some(worked) = works.next().await {
+            match worked {
+                Ok(work) => report.count(work),
+                // Those that are under way are brought to their end.
+                Err(error) => failed = Some(error),
+            }
         }
-        Ok(report)
+        failed.map_or(Ok(report), Err)
+    }
+
+    /// How long until the first item is due.
+    pub(super) async fn until_next_due(&self) -> Result<Option<std::time::Duration>, Error> {
+        let first = self.store.scan(&Scan::new(Over::Index(index::DUE.into()), 1)).await?;
+        let due = first.first().and_then(|hit| instant_of(&hit.value));
+        Ok(due.map(|due| (due - self.now()).try_into().unwrap_or_default()))
     }
 
     /// Does one item. One that fails, or can not be read, does not stop the others; a store that fails does.

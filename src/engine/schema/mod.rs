@@ -73,6 +73,11 @@ pub(in crate::engine) fn sortable(instant: OffsetDateTime) -> String {
     utc.format(format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z")).unwrap_or_default()
 }
 
+/// The time that an index value of [`sortable`] begins with.
+pub(in crate::engine) fn instant_of(value: &str) -> Option<OffsetDateTime> {
+    OffsetDateTime::parse(value.get(..20)?, &time::format_description::well_known::Rfc3339).ok()
+}
+
 /// A policy as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyRecord {
