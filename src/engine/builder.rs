@@ -7,6 +7,7 @@ use super::Engine;
 use super::cache::Cache;
 use super::context::Context;
 use super::error::Error;
+use super::housekeeping::Retention;
 use super::schema::SCHEMA;
 use crate::clock::{Clock, SystemClock};
 use crate::domain::{Principal, Slug};
@@ -49,6 +50,7 @@ pub struct EngineBuilder {
     signers: BTreeMap<String, Arc<dyn Signer>>,
     administrators: Vec<Principal>,
     blocked_keys: BlockedKeys,
+    retention: Retention,
 }
 
 impl Default for EngineBuilder {
@@ -61,6 +63,7 @@ impl Default for EngineBuilder {
             signers: BTreeMap::new(),
             administrators: Vec::new(),
             blocked_keys: BlockedKeys::published(),
+            retention: Retention::default(),
         }
     }
 }
@@ -124,13 +127,25 @@ impl EngineBuilder {
         self
     }
 
+    /// How long what is over is kept.
+    /// Without it, the default of [`Retention`].
+    #[must_use]
+    pub fn retention(mut self, retention: Retention) -> Self {
+        self.retention = retention;
+        self
+    }
+
     /// Prepares the store and checks every issuer in it.
     ///
     /// # Errors
     /// [`Error::Store`] for a store that is not ready or holds data of a newer version. [`Error::Issuer`] for an issuer whose
     /// signer is missing or holds another key than its certificate, and [`Error::Seal`] for one whose key does not open: the
-    /// engine does not start on a changed CA.
+    /// engine does not start on a changed CA. [`Error::Invalid`] for a retention that keeps nothing.
     pub async fn build(self) -> Result<Engine, Error> {
+        let faults = self.retention.faults();
+        if !faults.is_empty() {
+            return Err(Error::Invalid { faults });
+        }
         let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::new()));
         store.prepare(&SCHEMA).await?;
         let context = Context {
@@ -141,6 +156,7 @@ impl EngineBuilder {
             signers: self.signers,
             administrators: self.administrators,
             blocked_keys: self.blocked_keys,
+            retention: self.retention,
             cache: Cache::default(),
         };
         context.verify_issuers().await?;

@@ -1,20 +1,21 @@
 //! What every verb needs: the ports, fresh values, and typed reading and writing.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use time::OffsetDateTime;
 
 use super::cache::Cache;
 use super::error::Error;
+use super::housekeeping::Retention;
 use super::schema::{Claim, Entity, SealedKey};
 use crate::clock::Clock;
 use crate::domain::{Actor, Application, ApplicationId, CertificateId, Event, EventId, EventKind, Octets, Principal};
 use crate::entropy::{Entropy, EntropyError};
 use crate::sealer::{Sealer, Secret};
 use crate::signer::Signer;
-use crate::store::{Batch, Expect, Hit, IndexEntry, Key, Scan, Store, StoreError, Version, Write};
+use crate::store::{Batch, Document, Expect, Hit, IndexEntry, Key, Scan, Store, StoreError, Version, Write};
 use crate::x509::BlockedKeys;
 
 /// The ports and settings of an engine.
@@ -27,6 +28,7 @@ pub(super) struct Context {
     pub(super) signers: BTreeMap<String, Arc<dyn Signer>>,
     pub(super) administrators: Vec<Principal>,
     pub(super) blocked_keys: BlockedKeys,
+    pub(super) retention: Retention,
     pub(super) cache: Cache,
 }
 
@@ -98,6 +100,11 @@ impl Context {
         self.load(&id.to_string()).await
     }
 
+    /// A new change by the engine itself, as of now.
+    pub(super) fn change_by_engine(&self) -> Result<Change<'_>, Error> {
+        self.change(&ENGINE, self.now())
+    }
+
     /// A new change by `actor`, as of `now`.
     pub(super) fn change<'a>(&'a self, actor: &'a Actor, now: OffsetDateTime) -> Result<Change<'a>, Error> {
         Ok(Change {
@@ -110,6 +117,9 @@ impl Context {
         })
     }
 }
+
+/// In whose name due work acts when nobody asked.
+static ENGINE: LazyLock<Actor> = LazyLock::new(Actor::engine);
 
 pub(super) fn decode<T: Entity>(key: &Key, body: &[u8]) -> Result<T, Error> {
     let corrupt = |error: serde_json::Error| StoreError::Corrupt { reason: format!("{key}: {error}") };
@@ -170,6 +180,11 @@ impl Change<'_> {
     /// Deletes a value that still has the version it was read with.
     pub(super) fn delete<T: Entity>(&mut self, value: &T, version: Version) {
         self.batch.push(Write::Delete { key: value.key(), version });
+    }
+
+    /// Deletes a document that is still as it was read.
+    pub(super) fn remove(&mut self, document: &Document) {
+        self.batch.push(Write::Delete { key: document.key.clone(), version: document.version });
     }
 
     /// Demands that a value, on which the change was decided, is still the one that was read.

@@ -23,10 +23,11 @@ use time::{Duration, OffsetDateTime};
 pub(crate) const START: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
 
 /// Every kind of document that the engine writes.
-pub(crate) const KINDS: [&str; 13] = [
+pub(crate) const KINDS: [&str; 14] = [
     "application",
     "certificate",
     "event",
+    "housekeeping",
     "idempotency",
     "issuer",
     "name",

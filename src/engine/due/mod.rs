@@ -13,6 +13,7 @@ pub(super) use report::Work;
 
 use super::context::{Change, Context, decode};
 use super::error::Error;
+use super::housekeeping::Sweep;
 use super::schema::{Entity, Replay, index, instant_of, sortable};
 use crate::domain::{CertificateRequest, IssuerRecord};
 use crate::store::{Hit, MAX_SCAN_LIMIT, Over, Scan, StoreError, Version};
@@ -23,6 +24,7 @@ const AT_ONCE: usize = 8;
 impl Context {
     /// Does at most `limit` items that are due, the longest overdue first. Cost follows what is due, not what is stored.
     pub(super) async fn run_due(&self, limit: usize) -> Result<DueReport, Error> {
+        self.plan_sweeps().await?;
         let mut scan = Scan::new(Over::Index(index::DUE.into()), limit.clamp(1, MAX_SCAN_LIMIT));
         scan.to = Some(format!("{}~", sortable(self.now())));
         let mut report = DueReport::default();
@@ -53,6 +55,7 @@ impl Context {
             CertificateRequest::KIND => self.resume_due(hit).await,
             IssuerRecord::KIND => self.complete_due(hit).await,
             Replay::KIND => self.remove_expired(hit).await,
+            Sweep::KIND => self.sweep_due(hit).await,
             _ => Ok(Work::Nothing),
         };
         match worked {

@@ -61,6 +61,8 @@ pub(in crate::engine) mod index {
     pub(in crate::engine) const CERTIFICATE_TAG: &str = "certificate.tag";
     /// The same within an Application: `app-…|key=value|2026-…`.
     pub(in crate::engine) const CERTIFICATE_APPLICATION_TAG: &str = "certificate.application-tag";
+    /// Requests that came to nothing, by when: `2026-…`.
+    pub(in crate::engine) const REQUEST_SETTLED: &str = "request.settled";
     /// Whatever is due, by when: `2026-…`.
     pub(in crate::engine) const DUE: &str = "due";
     /// Events by Application and time: `app-…|evt-…`.
@@ -252,7 +254,8 @@ impl Entity for CertificateRequest {
     fn entries(&self) -> Vec<IndexEntry> {
         match &self.state {
             RequestState::Issuing(intent) => vec![IndexEntry::new(index::DUE, sortable(intent.retry_at))],
-            RequestState::Issued { .. } | RequestState::Failed { .. } => Vec::new(),
+            RequestState::Failed { .. } => vec![IndexEntry::new(index::REQUEST_SETTLED, sortable(self.updated_at))],
+            RequestState::Issued { .. } => Vec::new(),
         }
     }
 }

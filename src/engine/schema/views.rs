@@ -89,6 +89,7 @@ pub(in crate::engine) const SCHEMA: Schema = Schema {
         KindSchema { kind: Claim::KIND, view: "names", columns: &[column("owner", "owner")] },
         KindSchema { kind: SerialClaim::KIND, view: "serials", columns: &[column("certificate", "certificate")] },
         KindSchema { kind: SealedKey::KIND, view: "private_keys", columns: &[] },
+        KindSchema { kind: "housekeeping", view: "housekeeping", columns: &[column("due_at", "due_at")] },
         KindSchema { kind: Replay::KIND, view: "idempotency_keys", columns: &[column("request", "request")] },
     ],
 };
