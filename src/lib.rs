@@ -9,6 +9,8 @@ pub mod entropy;
 pub mod manual;
 pub mod sealer;
 pub mod signer;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;

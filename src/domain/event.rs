@@ -19,6 +19,9 @@ pub struct Event {
     pub at: OffsetDateTime,
     /// Who did it.
     pub actor: Principal,
+    /// TEMP
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<u64>,
     /// The Application that it concerns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub application: Option<ApplicationId>,

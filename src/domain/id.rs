@@ -28,6 +28,11 @@ macro_rules! ids {
             pub fn new(now: OffsetDateTime, random: [u8; 10]) -> Self {
                 Self(compose(now, random))
             }
+
+            /// When it was made, to the millisecond.
+            pub fn made_at(self) -> OffsetDateTime {
+                made_at(self.0)
+            }
         }
 
         impl fmt::Display for $name {
@@ -109,6 +114,11 @@ fn compose(now: OffsetDateTime, random: [u8; 10]) -> u128 {
     let mut octets = [0; 16];
     octets[6..].copy_from_slice(&random);
     (milliseconds << 80) | u128::from_be_bytes(octets)
+}
+
+fn made_at(value: u128) -> OffsetDateTime {
+    let milliseconds = i64::try_from(value >> 80).unwrap_or_default();
+    OffsetDateTime::UNIX_EPOCH + time::Duration::milliseconds(milliseconds)
 }
 
 fn digits(value: u128) -> [u8; DIGITS] {

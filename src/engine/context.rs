@@ -201,7 +201,7 @@ impl Change<'_> {
     pub(super) fn event(&mut self, application: Option<ApplicationId>, kind: EventKind) -> Result<(), Error> {
         let id = EventId::new(self.now, self.random.take()?);
         let actor = self.actor.principal().clone();
-        self.create(&Event { id, at: self.now, actor, application, kind })
+        self.create(&Event { id, at: self.now, actor, application, kind, sealed: None })
     }
 
     /// Applies everything or nothing.

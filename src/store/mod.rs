@@ -28,7 +28,7 @@ pub mod conformance;
 #[cfg(feature = "conformance")]
 pub mod faulty;
 #[cfg(feature = "conformance")]
-mod sequence;
+pub(crate) mod sequence;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 

@@ -46,6 +46,8 @@ pub use revocation_reason::RevocationReason;
 pub use san::{San, SanKind, SanSpec};
 pub use serial::Serial;
 pub(crate) use tbs_view::TbsView;
+#[cfg(feature = "simulation")]
+pub(crate) use tbs_view::serial_of_tbs;
 pub use uri::{EmailAddress, Uri};
 pub(crate) use uri::{UriParts, normal_path};
 pub use usage::{BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, Oid};

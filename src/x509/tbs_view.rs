@@ -79,6 +79,12 @@ fn read_extensions<'a>(reader: &mut SliceReader<'a>) -> der::Result<Vec<Extensio
     Ok(extensions.map(|field| field.value).unwrap_or_default())
 }
 
+/// The serial number in to-be-signed bytes; `None` if they are not a certificate's.
+#[cfg(feature = "simulation")]
+pub(crate) fn serial_of_tbs(bytes: &[u8]) -> Option<Serial> {
+    Serial::from_der_integer(TbsParts::from_der(bytes).ok()?.serial_number.as_bytes()).ok()
+}
+
 impl TbsView {
     /// Reads to-be-signed bytes that are meant for `key`.
     ///

@@ -1,0 +1,125 @@
+//! A simulated world: several engines over one store, in which time is virtual and things go wrong.
+//!
+//! Everything that happens follows from a seed: which act goes on at each await, how long calls take, which fail, which do
+//! their work and lose the answer, and when a node crashes. After every commit the invariants are judged. A world that
+//! breaks one tells its seed and its story, and the same seed tells the same story again.
+//!
+//! ```
+//! use chancery::simulation::Simulation;
+//! use chancery::store::MemoryStore;
+//!
+//! let summary = Simulation::new(7).moves(40).run(MemoryStore::new())?;
+//! assert!(summary.issued > 0);
+//! # Ok::<_, chancery::simulation::Failure>(())
+//! ```
+//!
+//! A host runs its own store in it: see [`Simulation::run`]. The invariants:
+//!
+//! - a serial number is recorded before a key outside the process signs it, and stays recorded;
+//! - what a caller was handed is in the inventory;
+//! - every certificate fits the revision of the policy that is said to have permitted it;
+//! - a certificate has one successor at most, and none before the floor of its age;
+//! - every event is written once, and sealed once into the audit chain, which verifies;
+//! - when things stop going wrong, everything that was begun comes to its end.
+
+mod failure;
+mod model;
+mod moves;
+mod scheduler;
+mod signer;
+mod stage;
+mod store;
+mod world;
+
+use std::sync::Arc;
+
+pub use failure::{Failure, Summary};
+use time::OffsetDateTime;
+use time::macros::datetime;
+use world::World;
+
+use crate::store::Store;
+
+/// When every simulated world begins.
+const START: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
+
+/// A world to be simulated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Simulation {
+    seed: u64,
+    engines: usize,
+    moves: usize,
+    rates: Rates,
+    sabotage: Option<Sabotage>,
+}
+
+/// How often things go wrong: one in so many times; 0 is never.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rates {
+    /// Calls of the store.
+    pub store: u64,
+    /// Calls of a signer.
+    pub signer: u64,
+    /// Calls of a target.
+    pub target: u64,
+    /// Calls of a notifier.
+    pub notifier: u64,
+    /// Calls that take up to two minutes.
+    pub stall: u64,
+    /// Steps at which a node crashes.
+    pub crash: u64,
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        Self { store: 40, signer: 6, target: 6, notifier: 6, stall: 30, crash: 150 }
+    }
+}
+
+/// A rule that the world breaks on purpose, to show that it would be noticed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Sabotage {
+    /// The store writes whatever version a document has: no check, no fencing.
+    VersionsIgnored,
+}
+
+impl Simulation {
+    /// A world of three engines and 60 moves in which things go wrong as usual.
+    pub fn new(seed: u64) -> Self {
+        Self { seed, engines: 3, moves: 60, rates: Rates::default(), sabotage: None }
+    }
+
+    /// How many engines share the store, at least 1.
+    #[must_use]
+    pub fn engines(self, engines: usize) -> Self {
+        Self { engines: engines.max(1), ..self }
+    }
+
+    /// How many moves callers, fate and time make before things stop going wrong.
+    #[must_use]
+    pub fn moves(self, moves: usize) -> Self {
+        Self { moves, ..self }
+    }
+
+    /// How often things go wrong.
+    #[must_use]
+    pub fn rates(self, rates: Rates) -> Self {
+        Self { rates, ..self }
+    }
+
+    /// Breaks a rule on purpose.
+    #[must_use]
+    pub fn sabotage(self, sabotage: Sabotage) -> Self {
+        Self { sabotage: Some(sabotage), ..self }
+    }
+
+    /// Lets the world run its course over an empty `store`. Blocks the thread; calls of the store may take real time,
+    /// and then the story also depends on them.
+    ///
+    /// # Errors
+    /// The first breach of an invariant, with the seed and what led to it.
+    pub fn run(self, store: impl Store) -> Result<Summary, Failure> {
+        World::new(self, Arc::new(store)).run()
+    }
+}
