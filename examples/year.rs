@@ -124,7 +124,8 @@ async fn run(certificates: usize, days: i64) -> Result<()> {
 }
 
 fn style() -> ProgressStyle {
-    ProgressStyle::with_template("{bar:40} day {pos} of {len}, {eta} to go").unwrap_or_else(|_| ProgressStyle::default_bar())
+    ProgressStyle::with_template("{bar:40} day {pos} of {len}, {eta} to go")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 impl Year {
@@ -209,7 +210,12 @@ impl Year {
     /// Whatever ended in the last hour must have a successor.
     async fn look_for_losses(&mut self, since: OffsetDateTime) -> Result<()> {
         let range = (Some(since), Some(self.clock.now()));
-        let query = CertificateQuery { ends_from: range.0, ends_before: range.1, page_size: 1000, ..CertificateQuery::default() };
+        let query = CertificateQuery {
+            ends_from: range.0,
+            ends_before: range.1,
+            page_size: 1000,
+            ..CertificateQuery::default()
+        };
         let ended = self.all(&query).await?;
         self.lost += ended.iter().filter(|record| record.replaced_by.is_none()).count();
         Ok(())
@@ -228,7 +234,8 @@ impl Year {
     }
 
     async fn report(&self, days: i64) -> Result<()> {
-        let valid = CertificateQuery { ends_from: Some(self.clock.now()), page_size: 1000, ..CertificateQuery::default() };
+        let valid =
+            CertificateQuery { ends_from: Some(self.clock.now()), page_size: 1000, ..CertificateQuery::default() };
         let valid = self.all(&valid).await?;
         let newest = valid.iter().filter(|record| record.replaced_by.is_none() && record.profile.is_some()).count();
         let usual = |hour: &usize| !is_unusual(*hour as i64 / 24);
@@ -239,7 +246,10 @@ impl Year {
         println!("{} certificates, {} renewals in {days} days", self.fleet, self.hours.iter().sum::<usize>());
         println!("ended without a successor: {}", self.lost);
         println!("newest of their lineage:   {newest}");
-        println!("renewals in an hour: mean {mean:.1}, peak outside the catching up {peak}, ratio {:.2}", peak as f64 / mean);
+        println!(
+            "renewals in an hour: mean {mean:.1}, peak outside the catching up {peak}, ratio {:.2}",
+            peak as f64 / mean
+        );
         if self.lost > 0 || newest != self.fleet {
             return Err("certificates were lost or doubled".into());
         }

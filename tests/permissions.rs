@@ -8,10 +8,10 @@ mod support;
 use std::collections::BTreeMap;
 
 use chancery::domain::{
-    Action, Actor, ApplicationSpec, CertificateId, IssuerSpec, KeyRereading, Member, Metadata, Methods, Preset,
-    RequestId, Role, Span, Standing,
+    Action, Actor, ApplicationSpec, ApprovalPolicySpec, ApprovalStep, CertificateId, IssuerSpec, KeyRereading, Member,
+    Metadata, Methods, Preset, RequestId, RequestStatus, Role, Span, Standing,
 };
-use chancery::engine::{CertificateQuery, Error, Import, Session};
+use chancery::engine::{CertificateQuery, Error, Import, Outcome, RequestQuery, Session};
 use chancery::store::MemoryStore;
 use chancery::x509::Certificate;
 use support::{HOURS, World, everything, principal, slug, user};
@@ -141,10 +141,22 @@ enum Verb {
     SaveProfile,
     ProfileNamed,
     DeleteProfile,
+    SaveNewApprovalPolicy,
+    SaveApprovalPolicy,
+    OrderApprovalPolicies,
+    DeleteApprovalPolicy,
+    ApprovalPolicies,
+    UnreachableApprovals,
+    Approve,
+    Reject,
+    Cancel,
+    ApprovalRequest,
+    ApprovalRequests,
+    Requests,
 }
 
 /// Verb by actor: admin, operator, auditor, product, product + operator, through a group, stranger.
-const VERBS: [(Verb, [Answer; 7]); 38] = [
+const VERBS: [(Verb, [Answer; 7]); 50] = [
     (Verb::Submit, [Y, Y, F, F, Y, Y, S]),
     (Verb::SubmitNoProfile, [Y, Y, F, F, Y, Y, S]),
     (Verb::DryRun, [Y, Y, F, F, Y, Y, S]),
@@ -183,13 +195,34 @@ const VERBS: [(Verb, [Answer; 7]); 38] = [
     (Verb::SaveProfile, [P, P, P, Y, Y, P, P]),
     (Verb::ProfileNamed, [P, P, P, Y, Y, P, P]),
     (Verb::DeleteProfile, [P, P, P, Y, Y, P, P]),
+    (Verb::SaveNewApprovalPolicy, [Y, F, F, F, F, F, S]),
+    (Verb::SaveApprovalPolicy, [Y, F, F, F, F, F, S]),
+    (Verb::OrderApprovalPolicies, [Y, F, F, F, F, F, S]),
+    (Verb::DeleteApprovalPolicy, [Y, F, F, F, F, F, S]),
+    (Verb::ApprovalPolicies, [Y, Y, Y, F, Y, Y, S]),
+    (Verb::UnreachableApprovals, [Y, Y, Y, F, Y, Y, S]),
+    (Verb::Approve, [Y, Y, Y, F, Y, Y, S]),
+    (Verb::Reject, [Y, Y, Y, F, Y, Y, S]),
+    (Verb::Cancel, [Y, Y, Y, F, Y, Y, S]),
+    (Verb::ApprovalRequest, [Y, Y, Y, F, Y, Y, S]),
+    (Verb::ApprovalRequests, [Y, Y, Y, F, Y, Y, S]),
+    (Verb::Requests, [Y, Y, Y, Y, Y, Y, S]),
 ];
+
+/// Anybody of `ops` must agree to certificates for `name`.
+fn approval_policy(policy: &str, name: &str) -> ApprovalPolicySpec {
+    let mut spec = ApprovalPolicySpec::new(slug(policy), [ApprovalStep::new(1, [principal("group:ops")])]);
+    spec.conditions.sans.0.insert(chancery::x509::SanKind::DnsName, vec![name.to_owned()]);
+    spec
+}
 
 struct Scene {
     store: MemoryStore,
     world: World,
     certificate: CertificateId,
     request: RequestId,
+    /// Asked by the Operator, and waits for approval.
+    waiting: RequestId,
     outside: Certificate,
 }
 
@@ -201,7 +234,11 @@ impl Scene {
         let outside = world.issue("outside.example.com").await.certificate().clone();
         // Expired, so that it may be deleted.
         world.clock.advance(HOURS * 12 * 100);
-        Self { store, certificate: first.record.id, request: first.request, outside, world }
+        let (admin, id) = (world.session("alice"), world.application.id);
+        admin.save_approval_policy(id, approval_policy("guarded", "pay.example.com")).await.unwrap();
+        let waiting = world.session("otto").submit(&world.enrollment("pay.example.com")).await;
+        let Ok(Outcome::Pending(waiting)) = waiting else { panic!("{waiting:?}") };
+        Self { waiting: waiting.id, store, certificate: first.record.id, request: first.request, outside, world }
     }
 
     async fn call(&self, verb: Verb, session: &Session) -> Result<(), Error> {
@@ -223,6 +260,24 @@ impl Scene {
             Verb::DryRun => session.dry_run(&ask).await.map(drop),
             Verb::DryRunNoProfile => session.dry_run(&no_profile).await.map(drop),
             Verb::Request => session.request(self.request).await.map(drop),
+            Verb::SaveNewApprovalPolicy => {
+                session.save_approval_policy(id, approval_policy("new", "new.example.org")).await.map(drop)
+            }
+            Verb::SaveApprovalPolicy => {
+                session.save_approval_policy(id, approval_policy("guarded", "new.example.org")).await.map(drop)
+            }
+            Verb::OrderApprovalPolicies => session.order_approval_policies(id, &[slug("guarded")]).await.map(drop),
+            Verb::DeleteApprovalPolicy => session.delete_approval_policy(id, &slug("guarded")).await,
+            Verb::ApprovalPolicies => session.approval_policies(id).await.map(drop),
+            Verb::UnreachableApprovals => session.unreachable_approvals(id).await.map(drop),
+            Verb::Approve => session.approve(self.waiting, &"0".repeat(64), "").await.map(drop),
+            Verb::Reject => session.reject(self.waiting, &"0".repeat(64), "").await.map(drop),
+            Verb::Cancel => session.cancel(self.waiting).await.map(drop),
+            Verb::ApprovalRequest => session.approval_request(self.waiting).await.map(drop),
+            Verb::ApprovalRequests => {
+                session.approval_requests(id, RequestStatus::AwaitingApproval, None).await.map(drop)
+            }
+            Verb::Requests => session.requests(id, RequestQuery::default(), None).await.map(drop),
             Verb::Certificate => session.certificate(self.certificate).await.map(drop),
             Verb::Chain => session.chain(self.certificate).await.map(drop),
             Verb::PrivateKey => session.private_key(self.certificate).await.map(drop),
@@ -286,6 +341,8 @@ fn answer(verb: Verb, result: &Result<(), Error>) -> Answer {
         Err(Error::NotAdministrator { .. }) => P,
         Err(Error::NotFound { what: "profile", .. }) => Y,
         Err(Error::NotFound { .. }) => S,
+        // Who is no approver, or did not ask, got past the door.
+        Err(Error::Vote(_)) => Y,
         // These calls can not succeed here: what counts is that they got past the door.
         Err(Error::Issuer { .. }) if matches!(verb, Verb::InstallIssuer | Verb::ImportIssuer) => Y,
         Err(Error::InUse { .. }) if verb == Verb::DeletePolicy => Y,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::{Actor, ApplicationId, Methods, Principal, ProfileId, Role, Slug};
+use super::{Actor, ApplicationId, ApprovalPolicy, Methods, Principal, ProfileId, Role, Slug};
 use crate::x509::InvalidValue;
 
 /// An Application as people describe it; profiles are named.
@@ -135,6 +135,9 @@ pub struct Application {
     pub attachments: Vec<Attachment>,
     /// The members.
     pub members: Vec<Member>,
+    /// Which requests people must agree to: the first that is in force and about a request applies.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approval_policies: Vec<ApprovalPolicy>,
     /// When it was made.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
@@ -157,6 +160,11 @@ impl Application {
     pub fn role_of(&self, actor: &Actor) -> Option<Role> {
         let own = self.members.iter().filter(|member| actor.answers_to(&member.principal));
         own.map(|member| member.role).max()
+    }
+
+    /// The approval policy of a name.
+    pub fn approval_policy(&self, name: &Slug) -> Option<&ApprovalPolicy> {
+        self.approval_policies.iter().find(|policy| policy.name == *name)
     }
 
     /// The attachment of `profile`.

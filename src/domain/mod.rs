@@ -9,6 +9,7 @@
 pub mod policy;
 
 mod application;
+mod approval;
 mod certificate;
 mod draft;
 mod enrollment;
@@ -25,6 +26,11 @@ mod span;
 mod spec_file;
 
 pub use application::{Application, ApplicationSpec, Attachment, AttachmentSpec, KeyRereading, Member};
+pub use approval::{
+    Approval, ApprovalPolicy, ApprovalPolicySpec, ApprovalPolicyState, ApprovalStep, Ask, AskedKey, AskedSource,
+    Ballot, Conditions, MachineBypass, RequesterKind, SelfApproval, UnreachableStep, Vote, VoteRefusal,
+};
+pub(crate) use approval::{Candidate, Count, drift, shown_octets};
 pub use certificate::{CertificateRecord, CertificateState, CertificateStatus, KeyCustody, Octets, Origin};
 pub use draft::{Asked, Draft, IssuerTerms, complete};
 pub use enrollment::{Enrollment, Names, RenewalKey, Source, Terms, Values};
@@ -42,7 +48,7 @@ pub use method::{
 pub use policy::{Policy, PolicySpec, Verdict, Violation};
 pub use preset::Preset;
 pub use profile::{Defaults, IssuerChoice, Profile, ProfileError, ProfileSpec};
-pub use request::{CertificateRequest, Intent, RequestState};
+pub use request::{CertificateRequest, Intent, KeyHandover, RequestState, RequestStatus};
 pub use role::{Action, Actor, Principal, PrincipalKind, Role, Standing};
 pub use span::Span;
 #[cfg(feature = "toml")]

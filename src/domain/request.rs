@@ -1,11 +1,13 @@
 //! Certificate requests that passed judgement, and what became of them.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{
-    ApplicationId, CertificateId, IssuerId, KeyCustody, Metadata, Method, Octets, PolicyId, Principal, ProfileId,
-    RequestId,
+    ApplicationId, Approval, CertificateId, IssuerId, KeyCustody, Metadata, Method, Octets, PolicyId, Principal,
+    ProfileId, RequestId, Violation,
 };
 use crate::x509::{Serial, UnknownExtension};
 
@@ -32,6 +34,9 @@ pub struct CertificateRequest {
     /// Extensions that the certificate request asked for, that are unknown and were not copied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignored_extensions: Vec<UnknownExtension>,
+    /// The approval by which it went on, if it needed one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Box<Approval>>,
     /// Where it stands.
     pub state: RequestState,
     /// When it was made.
@@ -46,12 +51,17 @@ pub struct CertificateRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum RequestState {
+    /// People must agree first.
+    AwaitingApproval(Box<Approval>),
     /// Serial and bytes are fixed and recorded; the key has been or will be asked to sign exactly these.
     Issuing(Box<Intent>),
     /// The certificate is in the inventory.
     Issued {
         /// The certificate.
         certificate: CertificateId,
+        /// Whether its requester has the managed key.
+        #[serde(default)]
+        handover: KeyHandover,
     },
     /// The issuer's signer refused for good, or did not answer in time.
     Failed {
@@ -60,6 +70,124 @@ pub enum RequestState {
         /// What it was asked to sign: if an earlier answer was lost, it may have done so.
         intent: Box<Intent>,
     },
+    /// An approver voted against it.
+    Rejected(Box<Approval>),
+    /// Who asked took it back.
+    Cancelled(Box<Approval>),
+    /// Nobody decided in time.
+    Expired(Box<Approval>),
+    /// It was approved, but is no longer what people saw, or no longer permitted.
+    Voided {
+        /// How it was approved.
+        approval: Box<Approval>,
+        /// Every reason.
+        violations: Vec<Violation>,
+    },
+}
+
+/// Whether a managed key has reached the one who asked for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyHandover {
+    /// It was in an answer, or there is none here; whoever wants it again must be permitted to read it.
+    #[default]
+    Done,
+    /// Not yet: the next answer to the requester holds it.
+    Owed,
+}
+
+impl KeyHandover {
+    /// What a key's holder gets that could not be answered at once.
+    pub(crate) fn of(custody: KeyCustody) -> Self {
+        match custody {
+            KeyCustody::Managed => Self::Owed,
+            KeyCustody::Client => Self::Done,
+        }
+    }
+}
+
+impl CertificateRequest {
+    /// The approval that it waits for, or that was decided on; `None` if it needed none.
+    pub fn approval(&self) -> Option<&Approval> {
+        match &self.state {
+            RequestState::AwaitingApproval(approval)
+            | RequestState::Rejected(approval)
+            | RequestState::Cancelled(approval)
+            | RequestState::Expired(approval)
+            | RequestState::Voided { approval, .. } => Some(approval),
+            RequestState::Issuing(_) | RequestState::Issued { .. } | RequestState::Failed { .. } => {
+                self.approval.as_deref()
+            }
+        }
+    }
+
+    /// How it looks at `now`: one that nobody decided on in time has expired, recorded or not.
+    pub fn status_at(&self, now: OffsetDateTime) -> RequestStatus {
+        match &self.state {
+            RequestState::AwaitingApproval(approval) if approval.expires_at <= now => RequestStatus::Expired,
+            state => state.status(),
+        }
+    }
+}
+
+impl RequestState {
+    pub(crate) fn status(&self) -> RequestStatus {
+        match self {
+            Self::AwaitingApproval(_) => RequestStatus::AwaitingApproval,
+            Self::Issuing(_) => RequestStatus::Issuing,
+            Self::Issued { .. } => RequestStatus::Issued,
+            Self::Failed { .. } => RequestStatus::Failed,
+            Self::Rejected(_) => RequestStatus::Rejected,
+            Self::Cancelled(_) => RequestStatus::Cancelled,
+            Self::Expired(_) => RequestStatus::Expired,
+            Self::Voided { .. } => RequestStatus::Voided,
+        }
+    }
+}
+
+/// How a request looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum RequestStatus {
+    /// People must agree first.
+    AwaitingApproval,
+    /// The issuer's key is asked to sign.
+    Issuing,
+    /// The certificate is in the inventory.
+    Issued,
+    /// It could not be signed.
+    Failed,
+    /// An approver voted against it.
+    Rejected,
+    /// Who asked took it back.
+    Cancelled,
+    /// Nobody decided in time.
+    Expired,
+    /// It was approved, but is no longer what people saw, or no longer permitted.
+    Voided,
+}
+
+impl RequestStatus {
+    /// The spelling in data, for example `awaiting_approval`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AwaitingApproval => "awaiting_approval",
+            Self::Issuing => "issuing",
+            Self::Issued => "issued",
+            Self::Failed => "failed",
+            Self::Rejected => "rejected",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+            Self::Voided => "voided",
+        }
+    }
+}
+
+impl fmt::Display for RequestStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// What was fixed before a key was touched.

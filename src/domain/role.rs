@@ -157,6 +157,11 @@ impl Actor {
         Self { principal, groups: Vec::new() }
     }
 
+    /// Whoever a record names as its requester, with the groups that it names beside.
+    pub(crate) fn of_record_with(principal: Principal, groups: &[Principal]) -> Self {
+        Self { principal, groups: groups.to_vec() }
+    }
+
     /// The same actor, also a member of the group that the host calls `id`.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Why a verb of the engine did not do what was asked.
 
 use crate::domain::policy::PolicyError;
-use crate::domain::{Action, ProfileError, Slug};
+use crate::domain::{Action, ProfileError, Slug, VoteRefusal};
 use crate::entropy::EntropyError;
 use crate::sealer::SealError;
 use crate::signer::{SignError, SoftwareSignerError};
@@ -83,6 +83,9 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A vote or a cancellation does not count.
+    #[error(transparent)]
+    Vote(#[from] VoteRefusal),
     /// The private key can not be read again.
     #[error("the private key can not be read: {reason}")]
     PrivateKey {

@@ -141,17 +141,21 @@ impl Context {
         if application.value.key_rereading == KeyRereading::DisabledForGood {
             return refused("the Application has switched the rereading of keys off for good");
         }
-        let Some(sealed) = self.find::<SealedKey>(&id.to_string()).await? else {
-            return refused("it is not kept here");
-        };
-        let bound_to = sealed.value.key().to_string();
-        let opened = self.sealer.open(&sealed.value.envelope.0, &bound_to).await?;
+        let Some(opened) = self.open_key(id).await? else { return refused("it is not kept here") };
         let mut change = self.change(actor, self.now())?;
         // What was just switched off is off.
         change.check(application.value.key(), application.version);
         change.event(Some(application.value.id), EventKind::PrivateKeyRead { certificate: id })?;
         change.commit().await.map_err(contended)?;
-        Ok(SubjectKey::new(opened))
+        Ok(opened)
+    }
+
+    /// Opens a managed private key, if it is kept here. Whoever hands it out has told of it first.
+    pub(super) async fn open_key(&self, id: CertificateId) -> Result<Option<SubjectKey>, Error> {
+        let Some(sealed) = self.find::<SealedKey>(&id.to_string()).await? else { return Ok(None) };
+        let bound_to = sealed.value.key().to_string();
+        let opened = self.sealer.open(&sealed.value.envelope.0, &bound_to).await?;
+        Ok(Some(SubjectKey::new(opened)))
     }
 
     /// Replaces a certificate's tags.

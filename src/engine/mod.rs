@@ -6,6 +6,7 @@
 //!
 //! Begin with [`Engine::builder`]; issue with [`Session::submit`]; read [a request's walk](crate::manual::request_walk).
 
+mod approvals;
 mod authorize;
 mod builder;
 mod cache;
@@ -27,6 +28,7 @@ mod worker;
 
 use std::sync::Arc;
 
+pub use approvals::{ApprovalRequest, RequestQuery, RequestSummary};
 pub use builder::EngineBuilder;
 use context::Context;
 pub use due::DueReport;
@@ -34,7 +36,7 @@ pub use error::{Error, IssuerFault};
 pub use housekeeping::Retention;
 pub use impact::ImpactWalk;
 pub use inventory::{Import, ImportOutcome};
-pub use outcome::{Chain, Issued, Outcome, Pending, Refusal, Root, SubjectKey};
+pub use outcome::{Chain, Issued, Outcome, Pending, PendingReason, Refusal, Root, SubjectKey};
 pub use query::{CertificateQuery, NameQuery, Page, PageToken};
 pub use schema::PolicyRecord;
 pub use session::Session;

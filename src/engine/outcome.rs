@@ -23,8 +23,20 @@ pub enum Outcome {
 pub struct Pending {
     /// The request.
     pub id: RequestId,
+    /// What it waits for.
+    pub reason: PendingReason,
     /// How long to wait before asking again ([`Session::request`](super::Session::request)).
     pub retry_after: Duration,
+}
+
+/// What a request waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PendingReason {
+    /// The issuer's signer.
+    Signer,
+    /// People who must agree.
+    Approval,
 }
 
 /// Why a request was refused: every reason. `Display` gives them as text, one a line.

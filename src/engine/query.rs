@@ -288,6 +288,35 @@ impl Context {
         self.page(&scan).await
     }
 
+    /// One page of what a scan finds and `keep` keeps. Reads on until the page is full, so that a page is short only at the
+    /// end.
+    pub(super) async fn filtered<T: Entity>(
+        &self,
+        mut scan: Scan,
+        after: Option<&PageToken>,
+        keep: impl Fn(&T) -> bool,
+    ) -> Result<Page<T>, Error> {
+        scan.after = after.map(PageToken::cursor).transpose()?;
+        let mut items = Vec::new();
+        loop {
+            let hits = self.store.scan(&scan).await?;
+            let is_last = hits.len() < scan.limit;
+            for hit in hits {
+                let item: T = decode(&hit.document.key, &hit.document.body)?;
+                if keep(&item) {
+                    items.push(item);
+                }
+                scan.after = Some(hit.cursor());
+                if items.len() == scan.limit {
+                    return Ok(Page { items, next: scan.after.as_ref().map(PageToken::of) });
+                }
+            }
+            if is_last {
+                return Ok(Page { items, next: None });
+            }
+        }
+    }
+
     /// One page of a scan, read.
     pub(super) async fn page<T: Entity>(&self, scan: &Scan) -> Result<Page<T>, Error> {
         let hits = self.store.scan(scan).await?;

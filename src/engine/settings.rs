@@ -1,5 +1,6 @@
 //! Policies, profiles and Applications: saving, changing, deleting.
 
+use super::approvals::tell_unreachable;
 use super::context::{Change, Context, Versioned};
 use super::error::Error;
 use super::schema::{Claim, Entity, PolicyRecord, Revision, index};
@@ -125,6 +126,7 @@ impl Context {
             key_rereading: spec.key_rereading,
             attachments,
             members: with_creator(spec.members, actor),
+            approval_policies: Vec::new(),
             created_at: change.now,
             updated_at: change.now,
         };
@@ -312,7 +314,7 @@ impl Context {
         Ok(application)
     }
 
-    async fn change_application(
+    pub(super) async fn change_application(
         &self,
         actor: &Actor,
         application: Versioned<Application>,
@@ -320,11 +322,13 @@ impl Context {
         edit: impl FnOnce(&mut Application),
     ) -> Result<Application, Error> {
         let Versioned { value: mut application, version } = application;
+        let unreachable = application.unreachable_approvals();
         edit(&mut application);
         let mut change = self.change(actor, self.now())?;
         application.updated_at = change.now;
         change.update(&application, version)?;
         change.event(Some(application.id), EventKind::ApplicationChanged { what: what.to_owned() })?;
+        tell_unreachable(&unreachable, &application, &mut change)?;
         match change.commit().await {
             Ok(_) => Ok(application),
             Err(error) if error.is_conflict() => Err(Error::Contended),

@@ -4,26 +4,28 @@ use std::sync::Arc;
 
 use time::{Duration, OffsetDateTime};
 
+use super::approvals::{Waiting, approval_needed};
 use super::cache::Setting;
 use super::context::{Context, Versioned};
 use super::error::Error;
 use super::issue::Permit;
-use super::outcome::{Outcome, Pending, Refusal};
+use super::outcome::{Outcome, Pending, PendingReason, Refusal, SubjectKey};
 use super::schema::{Entity, Replay};
 use crate::crypto;
 use crate::domain::policy::{Problem, Violation};
 use crate::domain::{
-    Action, Actor, Application, Asked, CertificateRequest, Draft, Enrollment, EventKind, Metadata, RequestId, Source,
-    complete,
+    Action, Actor, Application, Asked, CertificateId, CertificateRequest, Draft, Enrollment, EventKind, Metadata,
+    RequestId, Source, complete,
 };
 use crate::store::{Batch, Write};
 
 /// How long an idempotency key is remembered.
 const REPLAY_WINDOW: Duration = Duration::hours(24);
 /// How often a decision is taken anew because others changed what it rested on.
-const MOST_ATTEMPTS: usize = 8;
-/// What a waiting requester is told to wait, in seconds.
-const RETRY_AFTER: u64 = 5;
+pub(super) const MOST_ATTEMPTS: usize = 8;
+/// What a requester is told to wait for a signer, and for people.
+const RETRY_AFTER: std::time::Duration = std::time::Duration::from_secs(5);
+const RETRY_AFTER_VOTE: std::time::Duration = std::time::Duration::from_secs(60);
 
 impl Context {
     /// Judges a request and, if it is permitted, issues.
@@ -47,9 +49,8 @@ impl Context {
                 Err(error) => return Err(error),
                 Ok(Err(refusal)) => return self.refuse(actor, &setting, refusal).await,
                 Ok(Ok(draft)) => {
-                    let requester = actor.principal().clone();
-                    let permit = Permit::new(setting, enrollment, requester, (draft, now)).once(idempotency.clone());
-                    match self.issue(actor, permit).await {
+                    let judged = (draft, now);
+                    match self.approve_or_issue(actor, enrollment, (setting, judged), idempotency.clone()).await {
                         Err(error) if error.is_conflict() => {}
                         issued => return issued,
                     }
@@ -57,6 +58,23 @@ impl Context {
             }
         }
         Err(Error::Contended)
+    }
+
+    /// Goes on with a request that was judged and found good: to its approvers, if it needs any, or to its issuer.
+    async fn approve_or_issue(
+        &self,
+        actor: &Actor,
+        enrollment: &Enrollment,
+        (setting, (draft, now)): (Arc<Setting>, (Draft, OffsetDateTime)),
+        idempotency: Option<Idempotency>,
+    ) -> Result<Outcome, Error> {
+        let requester = actor.principal().clone();
+        if let Some(policy) = approval_needed(&setting, enrollment, (&requester, &draft), None) {
+            let waiting = Waiting { enrollment, setting: &setting, policy, draft, now, idempotency };
+            return self.await_approval(actor, waiting).await;
+        }
+        let permit = Permit::new(setting, enrollment, requester, (draft, now)).once(idempotency);
+        self.issue(actor, permit).await
     }
 
     /// Judges a request without issuing or recording anything.
@@ -76,13 +94,18 @@ impl Context {
         self.setting(application, enrollment.profile).await
     }
 
-    fn authorize_submit(&self, actor: &Actor, application: &Application) -> Result<(), Error> {
+    pub(super) fn authorize_submit(&self, actor: &Actor, application: &Application) -> Result<(), Error> {
         self.authorize(actor, Action::CertificatesCreate, application)?;
         self.authorize(actor, Action::ProfilesIssue, application)
     }
 
     /// The judgement on a completed request: everything that is wrong with it at once.
-    fn decide(&self, enrollment: &Enrollment, setting: &Setting, now: OffsetDateTime) -> Result<Draft, Refusal> {
+    pub(super) fn decide(
+        &self,
+        enrollment: &Enrollment,
+        setting: &Setting,
+        now: OffsetDateTime,
+    ) -> Result<Draft, Refusal> {
         if setting.application.value.attachment(enrollment.profile).is_none() {
             // Nothing more: what a policy says is not for Applications that its profile is not attached to.
             return Err(Refusal { violations: attachment_violations(enrollment, setting) });
@@ -172,25 +195,43 @@ impl Context {
         self.outcome_of(actor, id).await
     }
 
-    /// Where a request stands, as the one who submitted it is answered. A managed key comes along only if the actor may
-    /// read it again, and that is an event.
+    /// Where a request stands, as the one who submitted it is answered. A managed key comes along if it is owed to the
+    /// actor, or else only if the actor may read it again; either is an event.
     pub(super) async fn outcome_of(&self, actor: &Actor, id: RequestId) -> Result<Outcome, Error> {
-        let request: Versioned<CertificateRequest> = self.load(&id.to_string()).await?;
-        let mut outcome = self.settled(request.value).await?;
-        if let Outcome::Issued(issued) = &mut outcome {
-            issued.private_key = match self.private_key(actor, issued.record.id).await {
-                Ok(key) => Some(key),
-                // Not for this actor, or not kept here; anything else went wrong and must be told.
-                Err(Error::Forbidden { .. } | Error::NotFound { .. } | Error::PrivateKey { .. }) => None,
-                Err(error) => return Err(error),
+        for _ in 0..MOST_ATTEMPTS {
+            let request: Versioned<CertificateRequest> = self.load(&id.to_string()).await?;
+            let owed = match self.hand_over(actor, &request).await {
+                Err(error) if error.is_conflict() => continue,
+                owed => owed?,
             };
+            let mut outcome = self.settled(request.value).await?;
+            if let Outcome::Issued(issued) = &mut outcome {
+                issued.private_key = match owed {
+                    Some(key) => Some(key),
+                    None => self.reread_key(actor, issued.record.id).await?,
+                };
+            }
+            return Ok(outcome);
         }
-        Ok(outcome)
+        Err(Error::Contended)
+    }
+
+    async fn reread_key(&self, actor: &Actor, certificate: CertificateId) -> Result<Option<SubjectKey>, Error> {
+        match self.private_key(actor, certificate).await {
+            Ok(key) => Ok(Some(key)),
+            // Not for this actor, or not kept here; anything else went wrong and must be told.
+            Err(Error::Forbidden { .. } | Error::NotFound { .. } | Error::PrivateKey { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 
 pub(super) fn waiting(id: RequestId) -> Pending {
-    Pending { id, retry_after: std::time::Duration::from_secs(RETRY_AFTER) }
+    Pending { id, reason: PendingReason::Signer, retry_after: RETRY_AFTER }
+}
+
+pub(super) fn awaiting_approval(id: RequestId) -> Pending {
+    Pending { id, reason: PendingReason::Approval, retry_after: RETRY_AFTER_VOTE }
 }
 
 pub(super) fn failed(reason: &str) -> Violation {
@@ -248,7 +289,7 @@ impl Idempotency {
         Ok(Some(Self { key, digest: hex(&crypto::sha256(&content)) }))
     }
 
-    /// The record that answers a repetition with `request`, until it expires.
+    /// The record that answers a repetition with `request`, for a day from `now`.
     pub(super) fn replay(&self, request: RequestId, now: OffsetDateTime) -> Replay {
         Replay { key: self.key.clone(), digest: self.digest.clone(), request, expires_at: now + REPLAY_WINDOW }
     }

@@ -6,6 +6,7 @@
 //! Each section has three states: *absent* leaves its part of the certificate unconstrained, *empty* permits nothing
 //! there, *rules* permit only what they list. What is denied stays denied, whatever else is allowed or required.
 
+mod guard;
 mod impact;
 mod judge;
 mod pattern;
@@ -17,6 +18,7 @@ mod table;
 mod tests;
 mod verdict;
 
+pub(in crate::domain) use guard::NameGuard;
 pub use impact::{Impact, impact};
 pub use rules::Policy;
 pub use satisfiable::Contradiction;

@@ -119,6 +119,8 @@ pub enum Problem {
     Conflict,
     /// A rule that holds for every certificate is broken.
     Unsound,
+    /// People did not agree to it, or agreed to something else.
+    NotApproved,
 }
 
 impl Problem {
@@ -132,6 +134,7 @@ impl Problem {
             Self::Invalid => "invalid",
             Self::Conflict => "conflict",
             Self::Unsound => "unsound",
+            Self::NotApproved => "not_approved",
         }
     }
 }
@@ -146,7 +149,7 @@ impl fmt::Display for Violation {
             Problem::OutOfRange => write!(f, "{field}: `{seen}` is out of bounds")?,
             Problem::Invalid => write!(f, "{field}: `{seen}` is not valid")?,
             Problem::Conflict => write!(f, "{field}: {seen}")?,
-            Problem::Unsound => write!(f, "{field}: {seen}")?,
+            Problem::Unsound | Problem::NotApproved => write!(f, "{field}: {seen}")?,
         }
         write!(f, " (rule {}", self.rule)?;
         match self.allowed.as_slice() {

@@ -52,7 +52,7 @@ impl Context {
     /// Does one item. One that fails, or can not be read, does not stop the others; a store that fails does.
     async fn work(&self, hit: &Hit) -> Result<Work, Error> {
         let worked = match hit.document.key.kind.as_ref() {
-            CertificateRequest::KIND => self.resume_due(hit).await,
+            CertificateRequest::KIND => self.request_due(hit).await,
             IssuerRecord::KIND => self.complete_due(hit).await,
             Replay::KIND => self.remove_expired(hit).await,
             Sweep::KIND => self.sweep_due(hit).await,

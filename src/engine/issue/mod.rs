@@ -1,6 +1,7 @@
 //! Issuing: permit, reserve, sign, record. Each step is made of the one before it and of nothing else, so bytes that
 //! were not judged, linted and recorded can not reach a key, and a certificate that is not recorded can not get out.
 
+mod handover;
 mod prepare;
 mod record;
 mod resume;
@@ -13,8 +14,10 @@ use super::context::{Change, Context, Versioned};
 use super::error::Error;
 use super::outcome::{Chain, Issued, Outcome, Refusal, SubjectKey};
 use super::submit::waiting;
+use crate::domain::policy::Violation;
 use crate::domain::{
-    Actor, CertificateId, CertificateRequest, EventKind, Intent, IssuerId, KeyCustody, Octets, RequestId, RequestState,
+    Actor, CertificateId, CertificateRequest, EventKind, Intent, IssuerId, KeyCustody, KeyHandover, Octets, RequestId,
+    RequestState,
 };
 use crate::signer::Locality;
 use crate::store::StoreError;
@@ -52,10 +55,20 @@ impl Reserved {
             metadata: self.permit.metadata.clone(),
             replaces: self.permit.replaces.as_ref().map(|replaced| replaced.value.id),
             ignored_extensions: self.permit.draft.ignored_extensions.clone(),
+            approval: self.permit.kept.as_ref().and_then(|kept| kept.value.approval().cloned().map(Box::new)),
             state,
             created_at: self.permit.kept.as_ref().map_or(now, |kept| kept.value.created_at),
             updated_at: now,
         }
+    }
+
+    /// The key, for an answer to the one who asked: whoever approves a request gets none.
+    fn answered_key(key: SubjectKeyPair, permit: &Permit) -> Option<SubjectKey> {
+        key.into_private().filter(|_| permit.kept.is_none())
+    }
+
+    fn handover(&self) -> KeyHandover {
+        if self.permit.kept.is_some() { KeyHandover::of(self.key.custody()) } else { KeyHandover::Done }
     }
 
     /// Writes the request: a new one, or the one that was kept.
@@ -80,7 +93,7 @@ impl Context {
         let serial = Serial::from_random(change.random.take()?);
         let prepared = match Prepared::new(&permit, key.public(), &serial, &by.authority)? {
             Ok(prepared) => prepared,
-            Err(violations) => return self.refuse(actor, &permit.setting, Refusal { violations }).await,
+            Err(violations) => return self.turn_down(actor, permit, violations).await,
         };
         let fresh = RequestId::new(change.now, change.random.take()?);
         let request = permit.kept.as_ref().map_or(fresh, |kept| kept.value.id);
@@ -89,7 +102,7 @@ impl Context {
         self.reserve(&reserved, &mut change).await?;
         match reserved.by.signer.locality() {
             Locality::InProcess => self.sign_and_commit(reserved, change).await,
-            Locality::Remote => self.commit_and_sign(reserved, change).await,
+            Locality::Remote => self.commit_and_sign(actor, reserved, change).await,
         }
     }
 
@@ -105,13 +118,17 @@ impl Context {
         if let Some(idempotency) = &reserved.permit.idempotency {
             change.create(&idempotency.replay(reserved.request, change.now))?;
         }
+        for kind in &reserved.permit.tells {
+            change.event(Some(reserved.permit.setting.application.value.id), kind.clone())?;
+        }
         Ok(())
     }
 
     async fn sign_and_commit(&self, reserved: Reserved, mut change: Change<'_>) -> Result<Outcome, Error> {
         let algorithm = reserved.prepared.view.content.signature_algorithm;
         let signature = reserved.by.signer.sign(algorithm, &reserved.prepared.tbs).await?;
-        let request = reserved.request(RequestState::Issued { certificate: reserved.certificate }, change.now);
+        let state = RequestState::Issued { certificate: reserved.certificate, handover: reserved.handover() };
+        let request = reserved.request(state, change.now);
         let facts = Facts { id: reserved.certificate, custody: reserved.key.custody(), issuer: reserved.issuer() };
         reserved.save(&request, &mut change)?;
         let chain = reserved.by.issuers();
@@ -122,11 +139,16 @@ impl Context {
         change.commit().await?;
         let chain = Chain::new(certificate, chain);
         let mut issued = Issued::new(request, record, chain);
-        issued.private_key = reserved.key.into_private();
+        issued.private_key = Reserved::answered_key(reserved.key, &reserved.permit);
         Ok(Outcome::Issued(Box::new(issued)))
     }
 
-    async fn commit_and_sign(&self, reserved: Reserved, mut change: Change<'_>) -> Result<Outcome, Error> {
+    async fn commit_and_sign(
+        &self,
+        actor: &Actor,
+        reserved: Reserved,
+        mut change: Change<'_>,
+    ) -> Result<Outcome, Error> {
         let Some(issuer) = reserved.by.issuer.clone() else {
             return Err(Error::encoding("a self-signed certificate can not wait for a signer"));
         };
@@ -146,17 +168,29 @@ impl Context {
         reserved.save(&request, &mut change)?;
         let version = change.commit().await?;
         let id = request.id;
-        let mut outcome = match self.resume(Versioned { value: request, version }, issuer).await {
+        let key = Reserved::answered_key(reserved.key, &reserved.permit);
+        let is_owed = key.is_some();
+        let mut resumed = self.resume(Versioned { value: request, version }, issuer, key).await;
+        if matches!(&resumed, Ok(Outcome::Issued(issued)) if is_owed && issued.private_key.is_none()) {
+            // Somebody else recorded it first, without a key at hand to give out.
+            resumed = self.outcome_of(actor, id).await;
+        }
+        match resumed {
             // The request stands: whoever asks again, without knowing that, would get a second certificate.
             Err(Error::Store(StoreError::Unavailable { .. } | StoreError::Unknown { .. })) => {
-                return Ok(Outcome::Pending(waiting(id)));
+                Ok(Outcome::Pending(waiting(id)))
             }
-            resumed => resumed?,
-        };
-        if let Outcome::Issued(issued) = &mut outcome {
-            issued.private_key = reserved.key.into_private();
+            resumed => resumed,
         }
-        Ok(outcome)
+    }
+
+    /// Answers that the bytes to be signed can not be: what was approved is voided, anything else refused.
+    async fn turn_down(&self, actor: &Actor, permit: Permit, violations: Vec<Violation>) -> Result<Outcome, Error> {
+        let Permit { setting, kept, tells, .. } = permit;
+        match kept {
+            Some(kept) => self.void(actor, kept, (tells, Some(&setting)), violations).await,
+            None => self.refuse(actor, &setting, Refusal { violations }).await,
+        }
     }
 
     /// An issued certificate as it is answered, without its key.

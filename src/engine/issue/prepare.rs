@@ -6,7 +6,8 @@ use time::OffsetDateTime;
 
 use crate::domain::policy::{Problem, Violation};
 use crate::domain::{
-    CertificateRecord, CertificateRequest, Draft, Enrollment, Metadata, Method, Principal, RenewalKey, Source,
+    CertificateRecord, CertificateRequest, Draft, Enrollment, EventKind, Metadata, Method, Principal, RenewalKey,
+    Source,
 };
 use crate::engine::cache::{Issuer, Setting};
 use crate::engine::context::Versioned;
@@ -31,6 +32,8 @@ pub(in crate::engine) struct Permit {
     pub(super) idempotency: Option<Idempotency>,
     /// The request that was kept while people decided.
     pub(super) kept: Option<Versioned<CertificateRequest>>,
+    /// What the first commit tells beside what it does.
+    pub(super) tells: Vec<EventKind>,
     /// The certificate to replace, as it was read when the draft was judged.
     pub(super) replaces: Option<Versioned<CertificateRecord>>,
 }
@@ -72,8 +75,16 @@ impl Permit {
             requester,
             idempotency: None,
             kept: None,
+            tells: Vec::new(),
             replaces: None,
         }
+    }
+
+    /// For a request that was kept, whose approval the events tell of.
+    pub(in crate::engine) fn approved(mut self, kept: Versioned<CertificateRequest>, tells: Vec<EventKind>) -> Self {
+        self.kept = Some(kept);
+        self.tells = tells;
+        self
     }
 
     /// Under an idempotency key.

@@ -8,13 +8,14 @@ use super::issued_event;
 use super::prepare::Prepared;
 use super::record::{Facts, record_of};
 use crate::crypto;
-use crate::domain::{Actor, CertificateRequest, EventKind, Intent, RequestId, RequestState};
+use crate::domain::{Actor, CertificateRequest, EventKind, Intent, KeyHandover, RequestId, RequestState};
 use crate::engine::cache::Issuer;
 use crate::engine::context::{Context, Versioned};
 use crate::engine::error::Error;
-use crate::engine::outcome::{Chain, Issued, Outcome, Refusal};
-use crate::engine::submit::{failed, waiting};
+use crate::engine::outcome::{Chain, Issued, Outcome, Refusal, SubjectKey};
+use crate::engine::submit::{awaiting_approval, failed, waiting};
 use crate::signer::SignError;
+use crate::store::StoreError;
 use crate::x509::{PublicKey, SignatureAlgorithm, TbsView};
 
 /// How long a request may be in the hands of whoever submitted it before due work takes it up.
@@ -32,11 +33,13 @@ pub(in crate::engine) fn postpone(intent: &mut Intent, now: OffsetDateTime) {
 impl Context {
     /// Asks the signer to sign exactly what a request has recorded, and records the certificate.
     ///
-    /// Whoever comes second finds the request changed and reports what the first one made of it.
+    /// Whoever comes second finds the request changed and reports what the first one made of it. The key is the subject's,
+    /// for the answer to the one who asked; without it a managed key is owed.
     pub(in crate::engine) async fn resume(
         &self,
         request: Versioned<CertificateRequest>,
         issuer: Arc<Issuer>,
+        key: Option<SubjectKey>,
     ) -> Result<Outcome, Error> {
         let RequestState::Issuing(intent) = &request.value.state else {
             return self.settled(request.value).await;
@@ -48,7 +51,7 @@ impl Context {
         }
         let prepared = Prepared { tbs: intent.tbs.0.clone(), view, public_key };
         match sign_and_verify(&issuer, &prepared).await {
-            Ok(signature) => self.record(request, (prepared, signature), &issuer).await,
+            Ok(signature) => self.record(request, (prepared, signature), &issuer, key).await,
             Err(SignError::Refused { reason }) => self.give_up(request, reason).await,
             Err(SignError::Unavailable { .. } | SignError::Unknown { .. }) => {
                 Ok(Outcome::Pending(waiting(request.value.id)))
@@ -61,6 +64,7 @@ impl Context {
         request: Versioned<CertificateRequest>,
         (prepared, signature): (Prepared, Vec<u8>),
         issuer: &Issuer,
+        key: Option<SubjectKey>,
     ) -> Result<Outcome, Error> {
         let Versioned { value: mut request, version } = request;
         let RequestState::Issuing(intent) = &request.state else { return self.settled(request).await };
@@ -69,19 +73,29 @@ impl Context {
         let requester = Actor::of_record(request.requester.clone());
         let mut change = self.change(&requester, self.now())?;
         let record = record_of(&request, &certificate, facts, change.now);
-        request.state = RequestState::Issued { certificate: record.id };
+        let handover = if key.is_some() { KeyHandover::Done } else { KeyHandover::of(facts.custody) };
+        request.state = RequestState::Issued { certificate: record.id, handover };
         request.updated_at = change.now;
         change.create(&record)?;
         change.update(&request, version)?;
         change.event(Some(request.application), issued_event(&request, record.id))?;
         match change.commit().await {
-            Ok(_) => {
-                let chain = Chain::new(certificate, Arc::clone(&issuer.chain));
-                Ok(Outcome::Issued(Box::new(Issued::new(request, record, chain))))
-            }
-            Err(error) if error.is_conflict() => self.settled_by_another(request.id).await,
-            Err(error) => Err(error),
+            Ok(_) => {}
+            Err(error) if error.is_conflict() => return self.settled_by_another(request.id).await,
+            // The key would be lost if what is recorded as handed over were not: look what became of it.
+            Err(Error::Store(StoreError::Unknown { .. })) if key.is_some() && self.stands(&request).await => {}
+            Err(error) => return Err(error),
         }
+        let chain = Chain::new(certificate, Arc::clone(&issuer.chain));
+        let mut issued = Issued::new(request, record, chain);
+        issued.private_key = key;
+        Ok(Outcome::Issued(Box::new(issued)))
+    }
+
+    /// Whether a request is recorded exactly so.
+    async fn stands(&self, request: &CertificateRequest) -> bool {
+        let found = self.find::<CertificateRequest>(&request.id.to_string()).await;
+        found.is_ok_and(|found| found.is_some_and(|found| found.value == *request))
     }
 
     async fn give_up(&self, request: Versioned<CertificateRequest>, reason: String) -> Result<Outcome, Error> {
@@ -112,9 +126,20 @@ impl Context {
         match &request.state {
             RequestState::Issuing(_) => Ok(Outcome::Pending(waiting(request.id))),
             RequestState::Failed { reason, .. } => Ok(Outcome::Refused(Refusal { violations: vec![failed(reason)] })),
-            RequestState::Issued { certificate } => {
+            RequestState::Issued { certificate, .. } => {
                 let certificate = *certificate;
                 Ok(Outcome::Issued(Box::new(self.issued(request, certificate).await?)))
+            }
+            RequestState::AwaitingApproval(approval) if approval.expires_at > self.now() => {
+                Ok(Outcome::Pending(awaiting_approval(request.id)))
+            }
+            RequestState::Voided { violations, .. } => Ok(Outcome::Refused(Refusal { violations: violations.clone() })),
+            RequestState::AwaitingApproval(approval) | RequestState::Expired(approval) => {
+                Ok(Outcome::Refused(Refusal { violations: vec![approval.expired()] }))
+            }
+            RequestState::Rejected(approval) => Ok(Outcome::Refused(Refusal { violations: vec![approval.rejected()] })),
+            RequestState::Cancelled(approval) => {
+                Ok(Outcome::Refused(Refusal { violations: vec![approval.cancelled()] }))
             }
         }
     }

@@ -11,7 +11,7 @@ use time::macros::format_description;
 use crate::domain::policy::PolicySpec;
 use crate::domain::{
     Application, CertificateId, CertificateRecord, CertificateRequest, Event, IssuerRecord, IssuerState, PolicyId,
-    Profile, RequestState,
+    Profile, RequestState, RequestStatus,
 };
 use crate::domain::{Octets, RequestId};
 use crate::store::{IndexEntry, Key};
@@ -63,6 +63,12 @@ pub(in crate::engine) mod index {
     pub(in crate::engine) const CERTIFICATE_APPLICATION_TAG: &str = "certificate.application-tag";
     /// Requests that came to nothing, by when: `2026-…`.
     pub(in crate::engine) const REQUEST_SETTLED: &str = "request.settled";
+    /// Requests by Application, and so by time: `app-…|req-…`.
+    pub(in crate::engine) const REQUEST_APPLICATION: &str = "request.application";
+    /// Requests that are not issued, by Application and status: `app-…|rejected|req-…`.
+    pub(in crate::engine) const REQUEST_STATUS: &str = "request.status";
+    /// Requests that people decide or decided on, by Application and status: `app-…|expired|req-…`.
+    pub(in crate::engine) const REQUEST_APPROVAL: &str = "request.approval";
     /// Whatever is due, by when: `2026-…`.
     pub(in crate::engine) const DUE: &str = "due";
     /// Events by Application and time: `app-…|evt-…`.
@@ -252,11 +258,26 @@ impl Entity for CertificateRequest {
     }
 
     fn entries(&self) -> Vec<IndexEntry> {
-        match &self.state {
-            RequestState::Issuing(intent) => vec![IndexEntry::new(index::DUE, sortable(intent.retry_at))],
-            RequestState::Failed { .. } => vec![IndexEntry::new(index::REQUEST_SETTLED, sortable(self.updated_at))],
-            RequestState::Issued { .. } => Vec::new(),
+        let (application, id) = (self.application, self.id);
+        let mut entries = vec![IndexEntry::new(index::REQUEST_APPLICATION, format!("{application}|{id}"))];
+        let due = match &self.state {
+            RequestState::AwaitingApproval(approval) => Some(approval.expires_at),
+            RequestState::Issuing(intent) => Some(intent.retry_at),
+            _ => None,
+        };
+        entries.extend(due.map(|due| IndexEntry::new(index::DUE, sortable(due))));
+        if due.is_none() && !matches!(self.state, RequestState::Issued { .. }) {
+            entries.push(IndexEntry::new(index::REQUEST_SETTLED, sortable(self.updated_at)));
         }
+        let status = self.state.status();
+        if self.approval().is_some() {
+            entries.push(IndexEntry::new(index::REQUEST_APPROVAL, format!("{application}|{status}|{id}")));
+        }
+        // Nearly all requests are issued: looking for those reads over few others.
+        if status != RequestStatus::Issued {
+            entries.push(IndexEntry::new(index::REQUEST_STATUS, format!("{application}|{status}|{id}")));
+        }
+        entries
     }
 }
 

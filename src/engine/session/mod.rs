@@ -49,6 +49,7 @@ macro_rules! verb {
 }
 
 mod applications;
+mod approvals;
 mod certificates;
 mod product;
 
