@@ -18,6 +18,7 @@ mod issue;
 mod issuers;
 mod outcome;
 mod query;
+mod revocation;
 mod schema;
 mod session;
 mod settings;
@@ -33,10 +34,11 @@ pub use impact::ImpactWalk;
 pub use inventory::{Import, ImportOutcome};
 pub use outcome::{Chain, Issued, Outcome, Pending, Refusal, Root, SubjectKey};
 pub use query::{CertificateQuery, NameQuery, Page, PageToken};
+pub use revocation::Crl;
 pub use schema::PolicyRecord;
 pub use session::Session;
 
-use crate::domain::Actor;
+use crate::domain::{Actor, IssuerId};
 
 /// Certificate lifecycle management over a host's own store, keys and destinations. Cheap to clone.
 ///
@@ -94,5 +96,36 @@ impl Engine {
         let report = self.context.run_due(limit).await?;
         metrics::counter!("chancery_due_items_total").increment(report.total() as u64);
         Ok(report)
+    }
+
+    /// The CRL of an issuer's shard as it was last published; `None` before the first one. Shards are numbered from 0, and an
+    /// issuer has one unless its settings say more.
+    ///
+    /// It is public, so no session is asked for. Due work publishes it after a revocation and before nextUpdate.
+    ///
+    /// # Errors
+    /// The store.
+    #[tracing::instrument(level = "debug", skip(self), err)]
+    pub async fn crl(&self, issuer: IssuerId, shard: u32) -> Result<Option<Crl>, Error> {
+        self.context.crl(issuer, shard).await
+    }
+
+    /// Answers an OCSP request (RFC 6960): DER in, DER out, media types `application/ocsp-request` and `-response`.
+    ///
+    /// It is public, so no session is asked for. There is always an answer: what can not be read, is not known here, or can
+    /// not be signed now is told by the status of the response.
+    #[tracing::instrument(level = "debug", skip_all)]
+    pub async fn ocsp(&self, request: &[u8]) -> Vec<u8> {
+        self.context.ocsp(request).await
+    }
+
+    /// An issuer's own certificate, DER, as a caIssuers URL serves it (RFC 5280 section 4.2.2.1); `None` for one that is
+    /// unknown or has none yet. It is public, so no session is asked for.
+    ///
+    /// # Errors
+    /// The store.
+    #[tracing::instrument(level = "debug", skip(self), err)]
+    pub async fn issuer_certificate(&self, issuer: IssuerId) -> Result<Option<Vec<u8>>, Error> {
+        self.context.issuer_certificate(issuer).await
     }
 }

@@ -11,8 +11,8 @@ pub(super) use report::Work;
 
 use super::context::{Change, Context, decode};
 use super::error::Error;
-use super::schema::{Entity, Replay, index, sortable};
-use crate::domain::{CertificateRequest, IssuerRecord};
+use super::schema::{CrlRecord, Entity, OcspAnswer, Replay, ResponderRecord, index, sortable};
+use crate::domain::{CertificateRequest, Incident, IssuerRecord};
 use crate::store::{Hit, MAX_SCAN_LIMIT, Over, Scan, StoreError, Version};
 
 impl Context {
@@ -33,6 +33,10 @@ impl Context {
             CertificateRequest::KIND => self.resume_due(hit).await,
             IssuerRecord::KIND => self.complete_due(hit).await,
             Replay::KIND => self.remove_expired(hit).await,
+            CrlRecord::KIND => self.publish_due(hit).await,
+            ResponderRecord::KIND => self.certify_responder_due(hit).await,
+            OcspAnswer::KIND => self.forget_answer_due(hit).await,
+            Incident::KIND => self.incident_due(hit).await,
             _ => Ok(Work::Nothing),
         };
         match worked {
