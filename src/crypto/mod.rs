@@ -126,6 +126,12 @@ pub(crate) fn sha256(data: &[u8]) -> [u8; 32] {
     Chosen::sha256(data)
 }
 
+/// SHA-1, for the names that RFC 6960 gives to keys and issuers. Nothing is trusted because of it.
+pub(crate) fn sha1(data: &[u8]) -> [u8; 20] {
+    use sha1::Digest as _;
+    sha1::Sha1::digest(data).into()
+}
+
 /// Why a key can not be used or a signature does not count. Holds nothing secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CryptoError {

@@ -24,9 +24,12 @@ pub struct CertificateRecord {
     /// The policy that judged it, and its revision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<(PolicyId, u32)>,
-    /// The issuer that signed it; `None` if it is self-signed or imported.
+    /// The issuer here that signed it, for a root itself; `None` if it is otherwise self-signed or was issued elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issuer: Option<IssuerId>,
+    /// The issuer whose own certificate it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certifies: Option<IssuerId>,
     /// The request that it came of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestId>,
@@ -109,6 +112,8 @@ pub enum Origin {
     Import,
     /// An issuer's own.
     Issuer,
+    /// Of an issuer's delegated OCSP responder.
+    OcspResponder,
 }
 
 /// Where the private key of a certificate is.

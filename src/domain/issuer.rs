@@ -5,9 +5,10 @@ use time::OffsetDateTime;
 
 use super::certificate::Octets;
 use super::policy::Table;
-use super::{CertificateId, IssuerId, Principal, Slug, Span, Values};
+use super::{CertificateId, CrlSettings, IssuerId, Principal, Slug, Span, StatusSettings, Values};
+use crate::x509::tbs::SHARD;
 use crate::x509::{
-    Attribute, BasicConstraints, InvalidValue, KeyAlgorithm, KeyUsage, KeyUsages, SignatureAlgorithm, Subject,
+    Attribute, BasicConstraints, InvalidValue, KeyAlgorithm, KeyUsage, KeyUsages, Serial, SignatureAlgorithm, Subject,
 };
 
 /// A CA to be made, as people describe it.
@@ -41,6 +42,9 @@ pub struct IssuerSpec {
     /// What certificates that it issues say about where to find things.
     #[serde(default)]
     pub urls: IssuerUrls,
+    /// How it tells which of its certificates are revoked.
+    #[serde(default)]
+    pub status: StatusSettings,
 }
 
 fn default_key_algorithm() -> KeyAlgorithm {
@@ -62,6 +66,7 @@ impl IssuerSpec {
             ttl: default_ttl(),
             path_length: None,
             urls: IssuerUrls::default(),
+            status: StatusSettings::default(),
         }
     }
 
@@ -79,7 +84,8 @@ impl IssuerSpec {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct IssuerUrls {
-    /// CRL distribution points (RFC 5280 section 4.2.1.13), http or https.
+    /// CRL distribution points (RFC 5280 section 4.2.1.13), http or https. `{shard}` in one stands for the number of the
+    /// shard that the certificate belongs to, from 0; the CRL then names the same URL as what it is for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub crl: Vec<String>,
     /// OCSP responders (RFC 5280 section 4.2.2.1), http or https.
@@ -96,9 +102,15 @@ impl IssuerUrls {
         let lists = [("crl", &self.crl), ("ocsp", &self.ocsp), ("ca_issuers", &self.ca_issuers)];
         let urls =
             lists.into_iter().flat_map(|(name, list)| list.iter().enumerate().map(move |(at, url)| (name, at, url)));
-        let faulty = urls.filter(|(_, _, url)| !is_http(url));
+        let is_fine = |name: &str, url: &str| is_http(url) || name == "crl" && is_http(&url.replace(SHARD, "0"));
+        let faulty = urls.filter(|(name, _, url)| !is_fine(name, url));
         let accepted = "an absolute http or https URL (RFC 5280 4.2.1.13)";
         faulty.map(|(name, at, url)| (format!("urls.{name}[{at}]"), InvalidValue::new("url", url, accepted))).collect()
+    }
+
+    /// Whether the CRL's URLs name the shard.
+    pub(crate) fn tell_shards_apart(&self) -> bool {
+        !self.crl.is_empty() && self.crl.iter().all(|url| url.contains(SHARD))
     }
 }
 
@@ -120,9 +132,31 @@ pub struct IssuerRecord {
     pub state: IssuerState,
     /// What certificates that it issues say about where to find things.
     pub urls: IssuerUrls,
+    /// How it tells which of its certificates are revoked.
+    #[serde(default)]
+    pub status: StatusSettings,
     /// When it was made.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
+}
+
+impl IssuerRecord {
+    /// How its CRLs are made.
+    pub(crate) fn crl_settings(&self) -> CrlSettings {
+        self.status.crl.unwrap_or_default()
+    }
+
+    /// Whether there is a CRL before anything is revoked.
+    pub(crate) fn always_has_crl(&self) -> bool {
+        self.status.crl.is_some() || !self.urls.crl.is_empty()
+    }
+
+    /// The shard of its CRL that a new certificate belongs to: for good, however many shards there will be.
+    pub(crate) fn crl_shard(&self, serial: &Serial) -> u32 {
+        let end = serial.as_octets().iter().rev().take(4).rev();
+        let number = end.fold(0_u32, |number, octet| number << 8 | u32::from(*octet));
+        number % self.crl_settings().shards.max(1)
+    }
 }
 
 /// Where an issuer's key is.
@@ -158,6 +192,9 @@ pub enum IssuerState {
         public_key: Octets,
         /// The issuer that signs; `None` for a root.
         parent: Option<IssuerId>,
+        /// The shard of that issuer's CRL that the certificate belongs to.
+        #[serde(default)]
+        crl_shard: u32,
         /// Who made the issuer.
         requester: Principal,
         /// When due work takes it up, should nobody have finished.

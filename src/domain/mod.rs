@@ -15,15 +15,18 @@ mod draft;
 mod enrollment;
 mod event;
 mod id;
+mod incident;
 mod issuer;
 mod metadata;
 mod method;
 mod preset;
 mod profile;
 mod request;
+mod revocation;
 mod role;
 mod span;
 mod spec_file;
+mod status;
 
 pub use application::{Application, ApplicationSpec, Attachment, AttachmentSpec, KeyRereading, Member};
 pub use approval::{
@@ -39,6 +42,9 @@ pub use id::{
     AlertId, ApplicationId, CertificateId, EventId, IncidentId, IssuerId, NotificationId, PolicyId, ProfileId,
     RequestId, Slug, SyncId,
 };
+pub use incident::{
+    Incident, IncidentProgress, IncidentSelection, IncidentSpec, IncidentState, MAX_INCIDENT_SERIALS, UnderIncident,
+};
 pub use issuer::{IssuerKey, IssuerRecord, IssuerSpec, IssuerState, IssuerUrls};
 pub use metadata::Metadata;
 pub use method::{
@@ -49,8 +55,11 @@ pub use policy::{Policy, PolicySpec, Verdict, Violation};
 pub use preset::Preset;
 pub use profile::{Defaults, IssuerChoice, Profile, ProfileError, ProfileSpec};
 pub use request::{CertificateRequest, Intent, KeyHandover, RequestState, RequestStatus};
+pub(crate) use revocation::revoked;
+pub use revocation::{CertificateRef, KeyProof, Revocation, RevocationFault};
 pub use role::{Action, Actor, Principal, PrincipalKind, Role, Standing};
 pub use span::Span;
 #[cfg(feature = "toml")]
 pub use spec_file::read_toml;
 pub use spec_file::{MAX_SPEC_BYTES, SpecError, read_json};
+pub use status::{CrlSettings, MAX_CRL_SHARDS, OcspResponder, OcspSettings, StatusSettings};

@@ -199,6 +199,9 @@ pub struct Intent {
     pub issuer: IssuerId,
     /// The serial number that is reserved.
     pub serial: Serial,
+    /// The shard of the issuer's CRL that the certificate belongs to.
+    #[serde(default)]
+    pub crl_shard: u32,
     /// The to-be-signed bytes, base64.
     pub tbs: Octets,
     /// The subject's public key, DER `SubjectPublicKeyInfo`.

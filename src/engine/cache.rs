@@ -8,6 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use super::context::{Change, Context, Versioned};
 use super::error::{Error, IssuerFault};
+use super::revocation::{OcspCache, ResponderCache};
 use super::schema::{Entity, PolicyRecord};
 use crate::domain::{
     Application, ApplicationId, IssuerChoice, IssuerId, IssuerKey, IssuerRecord, IssuerState, IssuerTerms, Policy,
@@ -15,7 +16,7 @@ use crate::domain::{
 };
 use crate::signer::{Signer, SoftwareSigner};
 use crate::store::{Key, Version};
-use crate::x509::tbs::Authority;
+use crate::x509::tbs::{Authority, StatusCheck};
 use crate::x509::{BasicConstraints, Certificate};
 
 /// More attachments than are likely to be busy at once; beyond it the cache begins anew.
@@ -76,6 +77,8 @@ impl Issuer {
 pub(super) struct Cache {
     settings: RwLock<HashMap<(ApplicationId, ProfileId), Arc<Setting>>>,
     issuers: RwLock<HashMap<IssuerId, Arc<Issuer>>>,
+    pub(super) ocsp: OcspCache,
+    pub(super) responders: ResponderCache,
 }
 
 impl Context {
@@ -154,6 +157,7 @@ impl Context {
             crl_urls: urls.crl.clone(),
             ocsp_urls: urls.ocsp.clone(),
             ca_issuers_urls: urls.ca_issuers.clone(),
+            status_check: StatusCheck::AsUsual,
         };
         Ok(Issuer { chain: chain.into(), signer, authority, record })
     }

@@ -1,7 +1,7 @@
 //! Why a verb of the engine did not do what was asked.
 
 use crate::domain::policy::PolicyError;
-use crate::domain::{Action, ProfileError, Slug, VoteRefusal};
+use crate::domain::{Action, CertificateId, ProfileError, RevocationFault, Slug, VoteRefusal};
 use crate::entropy::EntropyError;
 use crate::sealer::SealError;
 use crate::signer::{SignError, SoftwareSignerError};
@@ -92,6 +92,14 @@ pub enum Error {
         /// Why not.
         reason: &'static str,
     },
+    /// A certificate is not revoked, or its hold not lifted.
+    #[error("{certificate}: {reason}")]
+    Revocation {
+        /// The certificate.
+        certificate: CertificateId,
+        /// Why not.
+        reason: RevocationFault,
+    },
     /// Others changed the same things again and again. Nothing was written; try again.
     #[error("too many others changed the same things; nothing was written")]
     Contended,
@@ -125,6 +133,10 @@ impl Error {
 
     pub(super) fn issuer(name: impl std::fmt::Display, reason: IssuerFault) -> Self {
         Self::Issuer { name: name.to_string(), reason }
+    }
+
+    pub(super) fn revocation(certificate: CertificateId, reason: RevocationFault) -> Self {
+        Self::Revocation { certificate, reason }
     }
 
     pub(super) fn encoding(error: impl std::fmt::Display) -> Self {

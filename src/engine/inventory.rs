@@ -17,7 +17,7 @@ use crate::domain::{
 };
 use crate::sealer::Secret;
 use crate::signer::{Signer, SoftwareSigner};
-use crate::store::{Over, Scan};
+use crate::store::{Hit, Over, Scan};
 use crate::x509::{Certificate, Serial};
 
 impl Context {
@@ -50,13 +50,8 @@ impl Context {
         actor: &Actor,
         fingerprint: &[u8; 32],
     ) -> Result<Vec<CertificateRecord>, Error> {
-        let value = hex(fingerprint);
-        let mut scan = Scan::new(Over::Index(index::CERTIFICATE_FINGERPRINT.into()), 100);
-        scan.to = Some(format!("{value}\u{1}"));
-        scan.from = Some(value);
         let mut found = Vec::new();
-        for hit in self.scan_all(scan).await? {
-            let record: CertificateRecord = decode(&hit.document.key, &hit.document.body)?;
+        for Versioned { value: record, .. } in self.all_with_fingerprint(fingerprint).await? {
             match self.may(actor, Action::CertificatesRead, &record).await {
                 Ok(()) => found.push(record),
                 Err(Error::NotFound { .. }) => {}
@@ -64,6 +59,22 @@ impl Context {
             }
         }
         Ok(found)
+    }
+
+    /// The certificates with a SHA-256 fingerprint, whoever asks.
+    pub(super) async fn all_with_fingerprint(
+        &self,
+        fingerprint: &[u8; 32],
+    ) -> Result<Vec<Versioned<CertificateRecord>>, Error> {
+        let value = hex(fingerprint);
+        let mut scan = Scan::new(Over::Index(index::CERTIFICATE_FINGERPRINT.into()), 100);
+        scan.to = Some(format!("{value}\u{1}"));
+        scan.from = Some(value);
+        let read = |hit: &Hit| {
+            let value = decode(&hit.document.key, &hit.document.body)?;
+            Ok(Versioned { value, version: hit.document.version })
+        };
+        self.scan_all(scan).await?.iter().map(read).collect()
     }
 
     /// One page of what a query finds.
@@ -85,8 +96,8 @@ impl Context {
     /// A certificate with those above it.
     pub(super) async fn chain_of(&self, record: &CertificateRecord) -> Result<Chain, Error> {
         let leaf = record.certificate()?;
-        let above: Arc<[Certificate]> = match (record.issuer, record.origin) {
-            (Some(issuer), Origin::Issuer) => self.issuer(issuer).await?.chain.iter().skip(1).cloned().collect(),
+        let above: Arc<[Certificate]> = match (record.issuer, record.certifies) {
+            (_, Some(issuer)) => self.issuer(issuer).await?.chain.iter().skip(1).cloned().collect(),
             (Some(issuer), _) => Arc::clone(&self.issuer(issuer).await?.chain),
             (None, _) => {
                 record.imported_chain.iter().map(|der| Certificate::from_der(&der.0)).collect::<Result<_, _>>()?
@@ -96,7 +107,7 @@ impl Context {
     }
 
     /// The record of a certificate on which the actor may do `action`.
-    async fn readable(
+    pub(super) async fn readable(
         &self,
         actor: &Actor,
         id: CertificateId,
@@ -108,7 +119,7 @@ impl Context {
     }
 
     /// Whether the actor may do `action` on a certificate. Who may not know of it is told that there is none.
-    async fn may(&self, actor: &Actor, action: Action, record: &CertificateRecord) -> Result<(), Error> {
+    pub(super) async fn may(&self, actor: &Actor, action: Action, record: &CertificateRecord) -> Result<(), Error> {
         let hidden = || Error::not_found(CertificateRecord::KIND, record.id);
         let Some(application) = record.application else {
             return self.may_unowned(actor, action, hidden);
@@ -221,7 +232,7 @@ impl Context {
         let mut change = self.change(actor, self.now())?;
         let id = CertificateId::new(change.now, change.random.take()?);
         let custody = if import.key.is_some() { KeyCustody::Managed } else { KeyCustody::Client };
-        let facts = Facts { id, custody, issuer: None };
+        let facts = Facts { id, custody, issuer: None, crl_shard: 0 };
         let record = CertificateRecord {
             application: Some(import.application),
             profile: setting.as_ref().map(|setting| (setting.profile.value.id, setting.profile.value.revision)),

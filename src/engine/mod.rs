@@ -20,6 +20,7 @@ mod issue;
 mod issuers;
 mod outcome;
 mod query;
+mod revocation;
 mod schema;
 mod session;
 mod settings;
@@ -38,11 +39,12 @@ pub use impact::ImpactWalk;
 pub use inventory::{Import, ImportOutcome};
 pub use outcome::{Chain, Issued, Outcome, Pending, PendingReason, Refusal, Root, SubjectKey};
 pub use query::{CertificateQuery, NameQuery, Page, PageToken};
+pub use revocation::Crl;
 pub use schema::PolicyRecord;
 pub use session::Session;
 pub use worker::Worker;
 
-use crate::domain::Actor;
+use crate::domain::{Actor, IssuerId};
 
 /// Certificate lifecycle management over a host's own store, keys and destinations. Cheap to clone.
 ///
@@ -116,5 +118,36 @@ impl Engine {
         // Without randomness there is no jitter; verbs that need it for more will say so.
         let _ = self.context.entropy.fill(&mut octet);
         time + time / 10 * u32::from(octet[0]) / 255
+    }
+
+    /// The CRL of an issuer's shard as it was last published; `None` before the first one. Shards are numbered from 0, and an
+    /// issuer has one unless its settings say more.
+    ///
+    /// It is public, so no session is asked for. Due work publishes it after a revocation and before nextUpdate.
+    ///
+    /// # Errors
+    /// The store.
+    #[tracing::instrument(level = "debug", skip(self), err)]
+    pub async fn crl(&self, issuer: IssuerId, shard: u32) -> Result<Option<Crl>, Error> {
+        self.context.crl(issuer, shard).await
+    }
+
+    /// Answers an OCSP request (RFC 6960): DER in, DER out, media types `application/ocsp-request` and `-response`.
+    ///
+    /// It is public, so no session is asked for. There is always an answer: what can not be read, is not known here, or can
+    /// not be signed now is told by the status of the response.
+    #[tracing::instrument(level = "debug", skip_all)]
+    pub async fn ocsp(&self, request: &[u8]) -> Vec<u8> {
+        self.context.ocsp(request).await
+    }
+
+    /// An issuer's own certificate, DER, as a caIssuers URL serves it (RFC 5280 section 4.2.2.1); `None` for one that is
+    /// unknown or has none yet. It is public, so no session is asked for.
+    ///
+    /// # Errors
+    /// The store.
+    #[tracing::instrument(level = "debug", skip(self), err)]
+    pub async fn issuer_certificate(&self, issuer: IssuerId) -> Result<Option<Vec<u8>>, Error> {
+        self.context.issuer_certificate(issuer).await
     }
 }

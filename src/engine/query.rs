@@ -9,7 +9,7 @@ use super::context::{Context, decode};
 use super::error::Error;
 use super::schema::{Entity, index, searchable, sortable, tag_entry};
 use crate::domain::{
-    Action, Actor, Application, ApplicationId, CertificateRecord, CertificateStatus, Event, ProfileId,
+    Action, Actor, Application, ApplicationId, CertificateRecord, CertificateStatus, Event, IssuerId, ProfileId,
 };
 use crate::store::{Cursor, Key, MAX_SCAN_LIMIT, Order, Over, Scan};
 use crate::x509::InvalidValue;
@@ -60,6 +60,8 @@ pub struct CertificateQuery {
     pub application: Option<ApplicationId>,
     /// Those issued under one profile.
     pub profile: Option<ProfileId>,
+    /// Those that an issuer here signed.
+    pub issuer: Option<IssuerId>,
     /// Those that look so now.
     pub status: Option<CertificateStatus>,
     /// Those with a name.
@@ -129,7 +131,8 @@ impl CertificateQuery {
         if self.page_size == 0 { 100 } else { self.page_size.min(MAX_SCAN_LIMIT) }
     }
 
-    /// The index that narrows most: a name, else a tag, else profile or Application, else the end of validity.
+    /// The index that narrows most: a name, else a tag, else that it is revoked or renewed, else profile, Application or
+    /// issuer, else the end of validity.
     fn scan(&self, now: OffsetDateTime) -> Scan {
         let scoped = |value: String| match self.application {
             Some(application) => format!("{application}|{value}"),
@@ -145,12 +148,19 @@ impl CertificateQuery {
             let index = by_scope(index::CERTIFICATE_APPLICATION_TAG, index::CERTIFICATE_TAG);
             return self.over(index, self.end_range(&scoped(format!("{}|", tag_entry(key, value))), now));
         }
-        match (self.application, self.profile) {
-            (_, Some(profile)) => self.over(index::CERTIFICATE_PROFILE, self.end_range(&format!("{profile}|"), now)),
-            (Some(application), None) => {
-                self.over(index::CERTIFICATE_APPLICATION, self.end_range(&format!("{application}|"), now))
-            }
-            (None, None) => self.over(index::CERTIFICATE_EXPIRY, self.end_range("", now)),
+        let owner = match (self.profile, self.application, self.issuer) {
+            (Some(profile), _, _) => Some((index::CERTIFICATE_PROFILE, profile.to_string())),
+            (None, Some(application), _) => Some((index::CERTIFICATE_APPLICATION, application.to_string())),
+            (None, None, Some(issuer)) => Some((index::CERTIFICATE_ISSUER, issuer.to_string())),
+            (None, None, None) => None,
+        };
+        if let Some(status) = self.status.filter(|status| is_indexed(*status)) {
+            let scope = owner.map_or("all".to_owned(), |(_, owner)| owner);
+            return self.over(index::CERTIFICATE_STATUS, self.end_range(&format!("{scope}|{status}|"), now));
+        }
+        match owner {
+            Some((index, owner)) => self.over(index, self.end_range(&format!("{owner}|"), now)),
+            None => self.over(index::CERTIFICATE_EXPIRY, self.end_range("", now)),
         }
     }
 
@@ -177,15 +187,21 @@ impl CertificateQuery {
         (format!("{prefix}{}", bound(from, "")), format!("{prefix}{}", bound(before.map(round_up), "~")))
     }
 
-    fn matches(&self, record: &CertificateRecord, now: OffsetDateTime) -> bool {
+    pub(super) fn matches(&self, record: &CertificateRecord, now: OffsetDateTime) -> bool {
         let end = record.validity.not_after();
         self.application.is_none_or(|application| record.application == Some(application))
             && self.profile.is_none_or(|profile| record.profile.is_some_and(|(id, _)| id == profile))
+            && self.issuer.is_none_or(|issuer| record.issuer == Some(issuer))
             && self.status.is_none_or(|status| record.status_at(now) == status)
             && self.ends_from.is_none_or(|from| end >= from)
             && self.ends_before.is_none_or(|before| end < before)
             && self.tag.as_ref().is_none_or(|(key, value)| record.metadata.get(key) == Some(value))
     }
+}
+
+/// Whether certificates are found by this status: what depends on the clock alone is found by the end of validity.
+fn is_indexed(status: CertificateStatus) -> bool {
+    matches!(status, CertificateStatus::Revoked | CertificateStatus::Renewed)
 }
 
 fn round_up(instant: OffsetDateTime) -> OffsetDateTime {

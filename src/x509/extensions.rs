@@ -27,10 +27,10 @@ pub struct UnknownExtension {
 /// An extension as it stands in the bytes.
 #[derive(Sequence)]
 pub(super) struct ExtensionRef<'a> {
-    oid: ObjectIdentifier,
+    pub(super) oid: ObjectIdentifier,
     #[asn1(default = "Default::default")]
-    critical: bool,
-    value: &'a OctetStringRef,
+    pub(super) critical: bool,
+    pub(super) value: &'a OctetStringRef,
 }
 
 /// What the known extensions say, and which others there are. `None` and empty lists mean that one is absent.

@@ -27,15 +27,41 @@ pub(crate) struct Authority {
     pub(crate) name_der: Arc<[u8]>,
     /// The subject key identifier of the issuer's certificate.
     pub(crate) key_identifier: Vec<u8>,
-    /// Where its CRL is to be found.
+    /// Where its CRL is to be found; `{shard}` stands for the shard's number.
     pub(crate) crl_urls: Vec<String>,
     /// Where its OCSP responder is to be found.
     pub(crate) ocsp_urls: Vec<String>,
     /// Where its own certificate is to be found.
     pub(crate) ca_issuers_urls: Vec<String>,
+    /// Whether a certificate that it issues is to be asked after itself.
+    pub(crate) status_check: StatusCheck,
+}
+
+/// Whether relying parties are to look for the status of a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StatusCheck {
+    AsUsual,
+    /// id-pkix-ocsp-nocheck (RFC 6960 section 4.2.2.2.1): for the certificates of OCSP responders alone.
+    No,
 }
 
 impl Authority {
+    /// The authority of a delegated OCSP responder's certificate: nothing to look at, and nothing to look for.
+    pub(crate) fn of_responder(&self) -> Self {
+        Self {
+            crl_urls: Vec::new(),
+            ocsp_urls: Vec::new(),
+            ca_issuers_urls: Vec::new(),
+            status_check: StatusCheck::No,
+            ..self.clone()
+        }
+    }
+
+    /// The authority of a certificate that belongs to a shard of the CRL.
+    pub(crate) fn of_shard(&self, shard: u32) -> Self {
+        Self { crl_urls: shard_urls(&self.crl_urls, shard), ..self.clone() }
+    }
+
     /// The authority of a self-signed certificate: the subject itself.
     pub(crate) fn of_itself(content: &Content, key: &PublicKey) -> der::Result<Self> {
         Ok(Self {
@@ -44,9 +70,21 @@ impl Authority {
             crl_urls: Vec::new(),
             ocsp_urls: Vec::new(),
             ca_issuers_urls: Vec::new(),
+            status_check: StatusCheck::AsUsual,
         })
     }
 }
+
+/// The URLs of a shard of the CRL.
+pub(crate) fn shard_urls(templates: &[String], shard: u32) -> Vec<String> {
+    templates.iter().map(|url| url.replace(SHARD, &shard.to_string())).collect()
+}
+
+/// What stands for the shard's number in the URL of a CRL.
+pub(crate) const SHARD: &str = "{shard}";
+
+/// id-pkix-ocsp-nocheck.
+pub(crate) const OCSP_NO_CHECK: &str = "1.3.6.1.5.5.7.48.1.5";
 
 /// Version 3 in its explicit tag: `[0] { INTEGER 2 }`.
 const VERSION_3: [u8; 5] = [0xa0, 3, 2, 1, 2];
@@ -98,6 +136,10 @@ fn extensions(content: &Content, key: &PublicKey, authority: &Authority) -> der:
     }
     if !authority.ocsp_urls.is_empty() || !authority.ca_issuers_urls.is_empty() {
         authority_info_access(&mut list, authority)?;
+    }
+    if authority.status_check == StatusCheck::No {
+        let oid = ObjectIdentifier::new_unwrap(OCSP_NO_CHECK);
+        add_value(&mut list, Criticality::NonCritical, oid, &enclose(Tag::Null, &[])?)?;
     }
     Ok(list)
 }

@@ -82,16 +82,26 @@ fn whole_seconds(instant: OffsetDateTime) -> Result<OffsetDateTime, InvalidValue
 }
 
 /// UTCTime through 2049, GeneralizedTime from 2050 (RFC 5280 section 4.1.2.5).
-fn to_time(instant: OffsetDateTime) -> der::Result<Time> {
-    let date_time = DateTime::try_from(PrimitiveDateTime::new(instant.date(), instant.time()))?;
-    if instant.year() <= 2049 {
-        UtcTime::from_date_time(date_time).map(Time::from)
+pub(super) fn to_time(instant: OffsetDateTime) -> der::Result<Time> {
+    if instant.to_offset(time::UtcOffset::UTC).year() <= 2049 {
+        UtcTime::from_date_time(date_time(instant)?).map(Time::from)
     } else {
-        Ok(Time::from(GeneralizedTime::from_date_time(date_time)))
+        generalized_time(instant).map(Time::from)
     }
 }
 
-fn from_time(time: &Time) -> Result<OffsetDateTime, InvalidValue> {
+/// The same as GeneralizedTime in any year, whole seconds.
+pub(super) fn generalized_time(instant: OffsetDateTime) -> der::Result<GeneralizedTime> {
+    date_time(instant).map(GeneralizedTime::from_date_time)
+}
+
+fn date_time(instant: OffsetDateTime) -> der::Result<DateTime> {
+    let utc = instant.to_offset(time::UtcOffset::UTC);
+    let utc = utc.replace_nanosecond(0).unwrap_or(utc);
+    DateTime::try_from(PrimitiveDateTime::new(utc.date(), utc.time()))
+}
+
+pub(super) fn from_time(time: &Time) -> Result<OffsetDateTime, InvalidValue> {
     let seconds = i64::try_from(time.to_unix_duration().as_secs()).ok();
     seconds
         .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())

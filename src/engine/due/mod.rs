@@ -14,8 +14,8 @@ pub(super) use report::Work;
 use super::context::{Change, Context, decode};
 use super::error::Error;
 use super::housekeeping::Sweep;
-use super::schema::{Entity, Replay, index, instant_of, sortable};
-use crate::domain::{CertificateRequest, IssuerRecord};
+use super::schema::{CrlRecord, Entity, OcspAnswer, Replay, ResponderRecord, index, instant_of, sortable};
+use crate::domain::{CertificateRequest, Incident, IssuerRecord};
 use crate::store::{Hit, MAX_SCAN_LIMIT, Over, Scan, StoreError, Version};
 
 /// How many items of a round are under way at once, so that one that waits for its signer or target does not hold up all.
@@ -56,6 +56,10 @@ impl Context {
             IssuerRecord::KIND => self.complete_due(hit).await,
             Replay::KIND => self.remove_expired(hit).await,
             Sweep::KIND => self.sweep_due(hit).await,
+            CrlRecord::KIND => self.publish_due(hit).await,
+            ResponderRecord::KIND => self.certify_responder_due(hit).await,
+            OcspAnswer::KIND => self.forget_answer_due(hit).await,
+            Incident::KIND => self.incident_due(hit).await,
             _ => Ok(Work::Nothing),
         };
         match worked {

@@ -35,6 +35,8 @@ pub struct DueReport {
 pub(in crate::engine) enum Work {
     Issued,
     Expired,
+    Revoked,
+    Published,
     Removed,
     Failed,
     Postponed,
@@ -60,6 +62,8 @@ impl DueReport {
         match work {
             Work::Issued => self.issued += 1,
             Work::Expired => self.expired += 1,
+            Work::Revoked => self.revoked += 1,
+            Work::Published => self.published += 1,
             Work::Removed => self.removed += 1,
             Work::Failed => self.failed += 1,
             Work::Postponed => self.postponed += 1,

@@ -43,6 +43,11 @@ impl Reserved {
         self.by.issuer.as_ref().map(|issuer| issuer.record.value.id)
     }
 
+    fn facts(&self) -> Facts {
+        let (custody, issuer) = (self.key.custody(), self.issuer());
+        Facts { id: self.certificate, custody, issuer, crl_shard: self.by.crl_shard }
+    }
+
     fn request(&self, state: RequestState, now: OffsetDateTime) -> CertificateRequest {
         let setting = &self.permit.setting;
         CertificateRequest {
@@ -89,8 +94,8 @@ impl Context {
     pub(super) async fn issue(&self, actor: &Actor, permit: Permit) -> Result<Outcome, Error> {
         let mut change = self.change(actor, permit.judged_at)?;
         let key = SubjectKeyPair::for_permit(&permit)?;
-        let by = SigningAuthority::for_permit(&permit, &key)?;
         let serial = Serial::from_random(change.random.take()?);
+        let by = SigningAuthority::for_permit(&permit, &key, &serial)?;
         let prepared = match Prepared::new(&permit, key.public(), &serial, &by.authority)? {
             Ok(prepared) => prepared,
             Err(violations) => return self.turn_down(actor, permit, violations).await,
@@ -129,7 +134,7 @@ impl Context {
         let signature = reserved.by.signer.sign(algorithm, &reserved.prepared.tbs).await?;
         let state = RequestState::Issued { certificate: reserved.certificate, handover: reserved.handover() };
         let request = reserved.request(state, change.now);
-        let facts = Facts { id: reserved.certificate, custody: reserved.key.custody(), issuer: reserved.issuer() };
+        let facts = reserved.facts();
         reserved.save(&request, &mut change)?;
         let chain = reserved.by.issuers();
         let certificate = reserved.prepared.assemble(&signature)?;
@@ -156,6 +161,7 @@ impl Context {
             certificate: reserved.certificate,
             issuer: issuer.record.value.id,
             serial: reserved.prepared.view.serial,
+            crl_shard: reserved.by.crl_shard,
             tbs: Octets(reserved.prepared.tbs.clone()),
             public_key: Octets(reserved.prepared.public_key.spki_der().to_vec()),
             custody: reserved.key.custody(),

@@ -124,20 +124,27 @@ pub(super) struct SigningAuthority {
     pub(super) issuer: Option<Arc<Issuer>>,
     pub(super) signer: Arc<dyn Signer>,
     pub(super) authority: Authority,
+    /// The shard of the issuer's CRL that tells of a revocation.
+    pub(super) crl_shard: u32,
 }
 
 impl SigningAuthority {
-    pub(super) fn for_permit(permit: &Permit, key: &SubjectKeyPair) -> Result<Self, Error> {
+    pub(super) fn for_permit(permit: &Permit, key: &SubjectKeyPair, serial: &Serial) -> Result<Self, Error> {
         match (&permit.setting.issuer, key) {
-            (Some(issuer), _) => Ok(Self {
-                signer: Arc::clone(&issuer.signer),
-                authority: issuer.authority.clone(),
-                issuer: Some(Arc::clone(issuer)),
-            }),
+            (Some(issuer), _) => {
+                let crl_shard = issuer.record.value.crl_shard(serial);
+                Ok(Self {
+                    signer: Arc::clone(&issuer.signer),
+                    authority: issuer.authority.of_shard(crl_shard),
+                    issuer: Some(Arc::clone(issuer)),
+                    crl_shard,
+                })
+            }
             (None, SubjectKeyPair::Managed { signer, .. }) => Ok(Self {
                 authority: Authority::of_itself(&permit.draft.content, signer.public_key()).map_err(Error::encoding)?,
                 signer: Arc::clone(signer) as Arc<dyn Signer>,
                 issuer: None,
+                crl_shard: 0,
             }),
             (None, SubjectKeyPair::Client(_)) => Err(Error::encoding("a self-signed certificate needs a managed key")),
         }

@@ -16,6 +16,7 @@ pub(in crate::engine) struct Facts {
     pub(in crate::engine) id: CertificateId,
     pub(in crate::engine) custody: KeyCustody,
     pub(in crate::engine) issuer: Option<IssuerId>,
+    pub(in crate::engine) crl_shard: u32,
 }
 
 /// The inventory's record of a certificate that came of a request.
@@ -50,11 +51,12 @@ pub(in crate::engine) fn issuer_certificate(
         profile: None,
         policy: None,
         issuer: facts.issuer,
+        certifies: None,
         request: None,
         lineage: facts.id,
         replaces: None,
         replaced_by: None,
-        crl_shard: 0,
+        crl_shard: facts.crl_shard,
         origin: Origin::Issuer,
         requester: requester.clone(),
         custody: facts.custody,

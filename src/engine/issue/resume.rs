@@ -68,7 +68,8 @@ impl Context {
     ) -> Result<Outcome, Error> {
         let Versioned { value: mut request, version } = request;
         let RequestState::Issuing(intent) = &request.state else { return self.settled(request).await };
-        let facts = Facts { id: intent.certificate, custody: intent.custody, issuer: Some(intent.issuer) };
+        let Intent { certificate: id, custody, issuer: by, crl_shard, .. } = **intent;
+        let facts = Facts { id, custody, issuer: Some(by), crl_shard };
         let certificate = prepared.assemble(&signature)?;
         let requester = Actor::of_record(request.requester.clone());
         let mut change = self.change(&requester, self.now())?;

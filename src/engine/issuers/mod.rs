@@ -9,11 +9,11 @@ use self::fit::{fit_below, fit_chain, fit_time};
 use super::context::{Change, Context, Versioned};
 use super::error::{Error, IssuerFault};
 use super::issue::{Facts, issuer_certificate, serial_claim};
-use super::schema::{Claim, Entity, SerialClaim};
+use super::schema::{Claim, Entity};
 use super::settings::name_taken;
 use crate::domain::{
     Actor, CertificateId, CertificateRecord, EventKind, IssuerId, IssuerKey, IssuerRecord, IssuerSpec, IssuerState,
-    KeyCustody, Octets, Slug,
+    KeyCustody, Octets, Slug, StatusSettings,
 };
 use crate::signer::{Signer, SoftwareSigner};
 use crate::x509::tbs::Authority;
@@ -50,7 +50,7 @@ impl Context {
         let content = content_of(&spec, &pair.signer, parent.signer.as_ref(), &change)?;
         fit_below(&spec, &content, &parent)?;
         change.check(parent.record.value.key(), parent.record.version);
-        let by = (&content, &parent.authority, Some(parent.record.value.id));
+        let by = (&content, &parent.authority, Some(parent.as_ref()));
         self.begin_issuer(actor, (spec, id, pair), by, change).await
     }
 
@@ -98,6 +98,7 @@ impl Context {
         record_certificate(&mut change, id, own)?;
         record.state = active(&chain);
         change.update(&record, version)?;
+        self.begin_status(&record, &mut change).await?;
         change.event(None, EventKind::IssuerSaved { issuer: id, what: "certificate installed".into() })?;
         commit_issuer(change, record).await
     }
@@ -126,14 +127,16 @@ impl Context {
         }
         record_certificate(&mut change, id, own)?;
         let state = active(&chain);
-        let record = IssuerRecord { id, name, key: pair.key, state, urls, created_at: change.now };
+        let status = StatusSettings::default();
+        let record = IssuerRecord { id, name, key: pair.key, state, urls, status, created_at: change.now };
+        self.begin_status(&record, &mut change).await?;
         save_new(&mut change, &record, "imported")?;
         commit_issuer(change, record).await
     }
 
     fn issuer_change<'a>(&'a self, actor: &'a Actor, spec: &IssuerSpec) -> Result<Change<'a>, Error> {
         self.authorize_product(actor, "create issuers")?;
-        refuse_faults(spec.urls.faults())?;
+        refuse_faults([spec.urls.faults(), spec.status.faults(&spec.urls)].concat())?;
         self.change(actor, self.now())
     }
 
@@ -186,16 +189,24 @@ impl Context {
         let issuer = self.issuer(id).await?;
         let name = &issuer.record.value.name;
         let own = fit_chain(name, &issuer.chain)?;
-        // Below an issuer a claim's name does not depend on the certificate that has it.
-        let any = CertificateId::new(issuer.record.value.created_at, [0; 10]);
-        let claim = serial_claim(Some(id), own.serial(), any).document_id();
-        let recorded = match self.find::<SerialClaim>(&claim).await? {
-            Some(claim) => self.find::<CertificateRecord>(&claim.value.certificate.to_string()).await?,
-            None => None,
-        };
+        let recorded = self.certificate_of(id, own.fingerprint()).await?;
         match recorded {
-            Some(recorded) if recorded.value.der.0 == own.der() => Ok(()),
+            Some(recorded) if recorded.der.0 == own.der() => Ok(()),
             _ => Err(Error::issuer(name, IssuerFault::CertificateChanged)),
+        }
+    }
+
+    /// The inventory's record of an issuer's own certificate.
+    async fn certificate_of(&self, id: IssuerId, fingerprint: &[u8; 32]) -> Result<Option<CertificateRecord>, Error> {
+        let found = self.all_with_fingerprint(fingerprint).await?;
+        Ok(found.into_iter().map(|record| record.value).find(|record| record.certifies == Some(id)))
+    }
+
+    /// An issuer's own certificate, DER: what a caIssuers URL serves (RFC 5280 section 4.2.2.1).
+    pub(super) async fn issuer_certificate(&self, id: IssuerId) -> Result<Option<Vec<u8>>, Error> {
+        match self.find::<IssuerRecord>(&id.to_string()).await?.map(|record| record.value.state) {
+            Some(IssuerState::Active { chain }) => Ok(chain.into_iter().next().map(|own| own.0)),
+            _ => Ok(None),
         }
     }
 }
@@ -246,7 +257,7 @@ fn signature_algorithm(spec: &IssuerSpec, by: &dyn Signer) -> Result<SignatureAl
 }
 
 fn record(spec: IssuerSpec, (id, key): (IssuerId, IssuerKey), state: IssuerState, change: &Change<'_>) -> IssuerRecord {
-    IssuerRecord { id, name: spec.name, key, state, urls: spec.urls, created_at: change.now }
+    IssuerRecord { id, name: spec.name, key, state, urls: spec.urls, status: spec.status, created_at: change.now }
 }
 
 fn active(chain: &[Certificate]) -> IssuerState {
@@ -256,10 +267,11 @@ fn active(chain: &[Certificate]) -> IssuerState {
 /// An issuer's own certificate stands in the inventory, too.
 fn record_certificate(change: &mut Change<'_>, issuer: IssuerId, certificate: &Certificate) -> Result<(), Error> {
     let id = CertificateId::new(change.now, change.random.take()?);
-    let facts = Facts { id, custody: KeyCustody::Managed, issuer: Some(issuer) };
-    change.create(&serial_claim(Some(issuer), certificate.serial(), id))?;
+    let by = certificate.is_self_issued().then_some(issuer);
+    let facts = Facts { id, custody: KeyCustody::Managed, issuer: by, crl_shard: 0 };
+    change.create(&serial_claim(by, certificate.serial(), id))?;
     let record = issuer_certificate(change.requester(), certificate, facts, change.now);
-    change.create(&record)
+    change.create(&CertificateRecord { certifies: Some(issuer), ..record })
 }
 
 fn save_new(change: &mut Change<'_>, record: &IssuerRecord, what: &str) -> Result<(), Error> {

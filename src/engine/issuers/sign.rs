@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use super::{IssuerKeyPair, active, commit_issuer, record, save_new};
 use crate::domain::{
-    Actor, CertificateId, EventKind, IssuerId, IssuerRecord, IssuerSpec, IssuerState, KeyCustody, Octets,
+    Actor, CertificateId, CertificateRecord, EventKind, IssuerId, IssuerRecord, IssuerSpec, IssuerState, KeyCustody,
+    Octets,
 };
+use crate::engine::cache::Issuer;
 use crate::engine::context::{Change, Context, Versioned};
 use crate::engine::error::Error;
 use crate::engine::issue::{FIRST_RETRY, Facts, issuer_certificate, serial_claim};
@@ -21,19 +23,23 @@ impl Context {
         &self,
         actor: &Actor,
         (spec, id, pair): (IssuerSpec, IssuerId, IssuerKeyPair),
-        (content, authority, parent): (&Content, &Authority, Option<IssuerId>),
+        (content, authority, parent): (&Content, &Authority, Option<&Issuer>),
         mut change: Change<'_>,
     ) -> Result<IssuerRecord, Error> {
         let key = pair.signer.public_key();
         let serial = Serial::from_random(change.random.take()?);
-        let bytes = linted_bytes(content, key, &serial, authority)?;
+        let parent = parent.map(|parent| &parent.record.value);
+        let crl_shard = parent.map_or(0, |parent| parent.crl_shard(&serial));
+        let parent = parent.map(|parent| parent.id);
+        let bytes = linted_bytes(content, key, &serial, &authority.of_shard(crl_shard))?;
         let certificate = CertificateId::new(change.now, change.random.take()?);
-        change.create(&serial_claim(Some(id), &serial, certificate))?;
+        change.create(&serial_claim(parent.or(Some(id)), &serial, certificate))?;
         let state = IssuerState::Signing {
             certificate,
             tbs: Octets(bytes),
             public_key: Octets(key.spki_der().to_vec()),
             parent,
+            crl_shard,
             requester: actor.principal().clone(),
             retry_at: change.now + FIRST_RETRY,
         };
@@ -51,7 +57,7 @@ impl Context {
         issuer: Versioned<IssuerRecord>,
     ) -> Result<IssuerRecord, Error> {
         let Versioned { value: mut record, version } = issuer;
-        let IssuerState::Signing { certificate: id, tbs, public_key, parent, .. } = &record.state else {
+        let IssuerState::Signing { certificate: id, tbs, public_key, parent, crl_shard, .. } = &record.state else {
             return Ok(record);
         };
         let (signer, above): (Arc<dyn Signer>, Vec<Certificate>) = match parent {
@@ -64,11 +70,14 @@ impl Context {
         let key = PublicKey::from_spki_der(&public_key.0).map_err(Error::encoding)?;
         let certificate = sign(signer.as_ref(), &tbs.0, key).await?;
         let mut change = self.change(actor, self.now())?;
-        let facts = Facts { id: *id, custody: KeyCustody::Managed, issuer: Some(record.id) };
-        change.create(&issuer_certificate(actor.principal(), &certificate, facts, change.now))?;
+        let issuer = parent.or(Some(record.id));
+        let facts = Facts { id: *id, custody: KeyCustody::Managed, issuer, crl_shard: *crl_shard };
+        let own = issuer_certificate(actor.principal(), &certificate, facts, change.now);
+        change.create(&CertificateRecord { certifies: Some(record.id), ..own })?;
         let chain: Vec<Certificate> = std::iter::once(certificate).chain(above).collect();
         record.state = active(&chain);
         change.update(&record, version)?;
+        self.begin_status(&record, &mut change).await?;
         change.event(None, EventKind::IssuerSaved { issuer: record.id, what: "created".to_owned() })?;
         commit_issuer(change, record).await
     }

@@ -1,6 +1,7 @@
 //! How the domain's values become documents: kinds, ids, index entries and readable columns.
 
 mod names;
+mod revocation;
 mod views;
 
 use serde::de::DeserializeOwned;
@@ -18,6 +19,10 @@ use crate::store::{IndexEntry, Key};
 
 use names::searchable_names;
 pub(in crate::engine) use names::{searchable, tag_entry};
+pub(in crate::engine) use revocation::{
+    CrlPart, CrlRecord, CrlWork, OcspAnswer, PublishedCrl, ResponderCertificate, ResponderIntent, ResponderRecord,
+    RevokedCertificate,
+};
 pub(in crate::engine) use views::SCHEMA;
 
 /// A value that is kept as a document.
@@ -49,6 +54,10 @@ pub(in crate::engine) mod index {
     pub(in crate::engine) const CERTIFICATE_APPLICATION: &str = "certificate.application";
     /// Certificates by profile and end: `prof-…|2026-…`.
     pub(in crate::engine) const CERTIFICATE_PROFILE: &str = "certificate.profile";
+    /// Certificates by issuer and end: `iss-…|2026-…`.
+    pub(in crate::engine) const CERTIFICATE_ISSUER: &str = "certificate.issuer";
+    /// Those revoked or renewed, by what they belong to and end: `app-…|revoked|2026-…`, and so for profiles, issuers and all.
+    pub(in crate::engine) const CERTIFICATE_STATUS: &str = "certificate.status";
     /// Certificates by end: `2026-…`.
     pub(in crate::engine) const CERTIFICATE_EXPIRY: &str = "certificate.expiry";
     /// Certificates by fingerprint: SHA-256 in hex.
@@ -71,6 +80,10 @@ pub(in crate::engine) mod index {
     pub(in crate::engine) const REQUEST_APPROVAL: &str = "request.approval";
     /// Whatever is due, by when: `2026-…`.
     pub(in crate::engine) const DUE: &str = "due";
+    /// Issuers by the SHA-1 and by the SHA-256 of their key, hex, as OCSP names them.
+    pub(in crate::engine) const ISSUER_KEY: &str = "issuer.key";
+    /// Certificates under an incident, by incident and the time of their revocation: `inc-…|2026-…`.
+    pub(in crate::engine) const INCIDENT_CERTIFICATE: &str = "incident.certificate";
     /// Events by Application and time: `app-…|evt-…`.
     pub(in crate::engine) const EVENT_APPLICATION: &str = "event.application";
 }
@@ -209,7 +222,8 @@ impl Entity for IssuerRecord {
     fn entries(&self) -> Vec<IndexEntry> {
         match &self.state {
             IssuerState::Signing { retry_at, .. } => vec![IndexEntry::new(index::DUE, sortable(*retry_at))],
-            IssuerState::AwaitingCertificate { .. } | IssuerState::Active { .. } => Vec::new(),
+            IssuerState::AwaitingCertificate { .. } => Vec::new(),
+            IssuerState::Active { chain } => revocation::issuer_keys(chain),
         }
     }
 }
@@ -325,6 +339,10 @@ impl Entity for CertificateRecord {
         if let Some(application) = self.application {
             entries.push(IndexEntry::new(index::CERTIFICATE_APPLICATION, format!("{application}|{end}")));
         }
+        if let Some(issuer) = self.issuer {
+            entries.push(IndexEntry::new(index::CERTIFICATE_ISSUER, format!("{issuer}|{end}")));
+        }
+        entries.extend(revocation::status_entries(self, &end));
         entries.push(IndexEntry::new(index::CERTIFICATE_EXPIRY, end));
         entries
     }

@@ -1,7 +1,12 @@
 //! What is stored, and how it looks to a person.
 
-use super::{Claim, Entity, PolicyRecord, Replay, SealedKey, SerialClaim};
-use crate::domain::{Application, CertificateRecord, CertificateRequest, Event, IssuerRecord, Profile};
+use super::{
+    Claim, CrlPart, CrlRecord, Entity, OcspAnswer, PolicyRecord, Replay, ResponderRecord, RevokedCertificate,
+    SealedKey, SerialClaim,
+};
+use crate::domain::{
+    Application, CertificateRecord, CertificateRequest, Event, Incident, IssuerRecord, Profile, UnderIncident,
+};
 use crate::store::{Column, KindSchema, Schema};
 
 const fn column(name: &'static str, path: &'static str) -> Column {
@@ -85,6 +90,56 @@ pub(in crate::engine) const SCHEMA: Schema = Schema {
                 column("event", "event"),
                 column("application", "application"),
             ],
+        },
+        KindSchema {
+            kind: RevokedCertificate::KIND,
+            view: "revocations",
+            columns: &[
+                column("certificate", "certificate"),
+                column("issuer", "issuer"),
+                column("serial", "serial"),
+                column("reason", "reason"),
+                column("at", "at"),
+            ],
+        },
+        KindSchema {
+            kind: CrlRecord::KIND,
+            view: "crls",
+            columns: &[
+                column("issuer", "issuer"),
+                column("shard", "shard"),
+                column("number", "published.number"),
+                column("entries", "published.entries"),
+                column("this_update", "published.this_update"),
+                column("next_update", "published.next_update"),
+            ],
+        },
+        KindSchema { kind: CrlPart::KIND, view: "crl_parts", columns: &[] },
+        KindSchema {
+            kind: ResponderRecord::KIND,
+            view: "ocsp_responders",
+            columns: &[column("issuer", "issuer"), column("not_after", "current.not_after")],
+        },
+        KindSchema {
+            kind: OcspAnswer::KIND,
+            view: "ocsp_answers",
+            columns: &[column("certificate", "certificate"), column("next_update", "next_update")],
+        },
+        KindSchema {
+            kind: Incident::KIND,
+            view: "incidents",
+            columns: &[
+                column("state", "state.state"),
+                column("reason", "spec.reason"),
+                column("deadline", "spec.deadline"),
+                column("selected", "progress.selected"),
+                column("revoked", "progress.revoked"),
+            ],
+        },
+        KindSchema {
+            kind: UnderIncident::KIND,
+            view: "certificates_under_incident",
+            columns: &[column("incident", "incident"), column("revoke_at", "revoke_at")],
         },
         KindSchema { kind: Claim::KIND, view: "names", columns: &[column("owner", "owner")] },
         KindSchema { kind: SerialClaim::KIND, view: "serials", columns: &[column("certificate", "certificate")] },

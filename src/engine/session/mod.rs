@@ -52,6 +52,7 @@ mod applications;
 mod approvals;
 mod certificates;
 mod product;
+mod revocation;
 
 impl Session {
     pub(in crate::engine) fn new(context: Arc<Context>, actor: Actor) -> Self {
