@@ -8,7 +8,9 @@
 
 pub mod policy;
 
+mod alert;
 mod application;
+mod audit;
 mod certificate;
 mod draft;
 mod enrollment;
@@ -24,7 +26,14 @@ mod role;
 mod span;
 mod spec_file;
 
+pub use alert::{
+    Alert, AlertOn, AlertRecord, AlertSpec, AlertState, Channel, ChannelKind, Confidential, Delivery, DestinationRules, Loopback, Filter, FilterField,
+    FilterOperator, Hidden, Repeat,
+};
+pub(crate) use alert::{AlertEvent, Attempt, Facts as AlertFacts};
 pub use application::{Application, ApplicationSpec, Attachment, AttachmentSpec, KeyRereading, Member};
+pub use audit::{AuditFault, AuditHead, AuditReport};
+pub(crate) use audit::{AuditBlock, BlockEvents, SealedEvent, event_digest};
 pub use certificate::{CertificateRecord, CertificateState, CertificateStatus, KeyCustody, Octets, Origin};
 pub use draft::{Asked, Draft, IssuerTerms, complete};
 pub use enrollment::{Enrollment, Names, RenewalKey, Source, Terms, Values};

@@ -154,7 +154,7 @@ impl Context {
     }
 
     /// Removes what an idempotency key stood for.
-    pub(super) async fn remove(&self, expired: &Versioned<Replay>) -> Result<(), Error> {
+    pub(super) async fn remove<T: Entity>(&self, expired: &Versioned<T>) -> Result<(), Error> {
         let mut batch = Batch::new();
         batch.push(Write::Delete { key: expired.value.key(), version: expired.version });
         self.store.commit(batch).await?;

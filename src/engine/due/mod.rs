@@ -9,10 +9,12 @@ mod requests;
 pub use report::DueReport;
 pub(super) use report::Work;
 
+use super::alerts::together;
+use super::audit::Sealing;
 use super::context::{Change, Context, decode};
 use super::error::Error;
-use super::schema::{Entity, Replay, index, sortable};
-use crate::domain::{CertificateRequest, IssuerRecord};
+use super::schema::{Entity, Notification, Replay, Watch, Window, index, sortable};
+use crate::domain::{CertificateRequest, IssuerRecord, Octets};
 use crate::store::{Hit, MAX_SCAN_LIMIT, Over, Scan, StoreError, Version};
 
 impl Context {
@@ -21,8 +23,19 @@ impl Context {
         let mut scan = Scan::new(Over::Index(index::DUE.into()), limit.clamp(1, MAX_SCAN_LIMIT));
         scan.to = Some(format!("{}~", sortable(self.now())));
         let mut report = DueReport::default();
-        for hit in self.store.scan(&scan).await? {
+        match self.seal_events(limit).await? {
+            Sealing::Sealed(count) => report.sealed = count,
+            Sealing::TakenByOthers => report.taken_by_others += 1,
+        }
+        let is_notification = |hit: &Hit| hit.document.key.kind == Notification::<Octets>::KIND;
+        let (notifications, others): (Vec<Hit>, Vec<Hit>) =
+            self.store.scan(&scan).await?.into_iter().partition(is_notification);
+        for hit in others {
             report.count(self.work(&hit).await?);
+        }
+        // Last and all at once: a receiver that is slow to answer holds up nothing else.
+        for worked in together(notifications.iter().map(|hit| self.work(hit)).collect()).await {
+            report.count(worked?);
         }
         Ok(report)
     }
@@ -33,6 +46,9 @@ impl Context {
             CertificateRequest::KIND => self.resume_due(hit).await,
             IssuerRecord::KIND => self.complete_due(hit).await,
             Replay::KIND => self.remove_expired(hit).await,
+            Watch::KIND => self.watch_due(hit).await,
+            Window::KIND => self.window_due(hit).await,
+            Notification::<Octets>::KIND => self.deliver_due(hit).await,
             _ => Ok(Work::Nothing),
         };
         match worked {

@@ -16,7 +16,9 @@ pub struct DueReport {
     pub published: usize,
     /// Deployments that were brought to the state they should have.
     pub deployed: usize,
-    /// Notifications that were delivered.
+    /// Alerts that looked for what ends soon, and reminders.
+    pub watched: usize,
+    /// Notifications that were delivered to all their channels.
     pub notified: usize,
     /// Events that were sealed into the audit chain.
     pub sealed: usize,
@@ -34,6 +36,8 @@ pub struct DueReport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::engine) enum Work {
     Issued,
+    Notified,
+    Watched,
     Removed,
     Failed,
     Postponed,
@@ -46,7 +50,7 @@ impl DueReport {
     /// How many items were looked at.
     pub fn total(&self) -> usize {
         let done = self.issued + self.renewed + self.expired + self.revoked + self.published + self.deployed;
-        let told = self.notified + self.sealed + self.removed;
+        let told = self.notified + self.watched + self.sealed + self.removed;
         done + told + self.failed + self.postponed + self.taken_by_others
     }
 
@@ -58,6 +62,8 @@ impl DueReport {
     pub(in crate::engine) fn count(&mut self, work: Work) {
         match work {
             Work::Issued => self.issued += 1,
+            Work::Notified => self.notified += 1,
+            Work::Watched => self.watched += 1,
             Work::Removed => self.removed += 1,
             Work::Failed => self.failed += 1,
             Work::Postponed => self.postponed += 1,

@@ -1,7 +1,7 @@
 //! What is stored, and how it looks to a person.
 
-use super::{Claim, Entity, PolicyRecord, Replay, SealedKey, SerialClaim};
-use crate::domain::{Application, CertificateRecord, CertificateRequest, Event, IssuerRecord, Profile};
+use super::{ChainHead, Claim, Entity, Notification, PolicyRecord, Replay, SealedKey, SerialClaim, Watch, Window};
+use crate::domain::{AlertRecord, Application, AuditBlock, CertificateRecord, CertificateRequest, Event, IssuerRecord, Octets, Profile};
 use crate::store::{Column, KindSchema, Schema};
 
 const fn column(name: &'static str, path: &'static str) -> Column {
@@ -84,7 +84,51 @@ pub(in crate::engine) const SCHEMA: Schema = Schema {
                 column("actor", "actor"),
                 column("event", "event"),
                 column("application", "application"),
+                column("sealed", "sealed"),
             ],
+        },
+        KindSchema {
+            kind: AuditBlock::KIND,
+            view: "audit_blocks",
+            columns: &[
+                column("number", "number"),
+                column("previous", "previous"),
+                column("hash", "hash"),
+                column("sealed_at", "sealed_at"),
+                column("events", "count"),
+            ],
+        },
+        KindSchema {
+            kind: ChainHead::KIND,
+            view: "audit_heads",
+            columns: &[column("number", "head.number"), column("hash", "head.hash")],
+        },
+        KindSchema {
+            kind: AlertRecord::<Octets>::KIND,
+            view: "alerts",
+            columns: &[
+                column("name", "name"),
+                column("application", "application"),
+                column("state", "state"),
+                column("event", "on.event"),
+            ],
+        },
+        KindSchema {
+            kind: Notification::<Octets>::KIND,
+            view: "notifications",
+            columns: &[
+                column("alert", "alert"),
+                column("type", "message.type"),
+                column("summary", "message.summary"),
+                column("channels", "channels"),
+                column("created_at", "created_at"),
+            ],
+        },
+        KindSchema { kind: Watch::KIND, view: "alert_watches", columns: &[column("next_at", "next_at")] },
+        KindSchema {
+            kind: Window::KIND,
+            view: "alert_windows",
+            columns: &[column("alert", "alert"), column("subject", "subject"), column("suppressed", "suppressed")],
         },
         KindSchema { kind: Claim::KIND, view: "names", columns: &[column("owner", "owner")] },
         KindSchema { kind: SerialClaim::KIND, view: "serials", columns: &[column("certificate", "certificate")] },
