@@ -7,6 +7,7 @@ pub mod domain;
 pub mod engine;
 pub mod entropy;
 pub mod manual;
+pub mod notify;
 pub mod sealer;
 pub mod signer;
 #[cfg(feature = "simulation")]

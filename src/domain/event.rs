@@ -19,15 +19,15 @@ pub struct Event {
     pub at: OffsetDateTime,
     /// Who did it.
     pub actor: Principal,
-    /// TEMP
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sealed: Option<u64>,
     /// The Application that it concerns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub application: Option<ApplicationId>,
     /// What.
     #[serde(flatten)]
     pub kind: EventKind,
+    /// The block of the audit chain that seals it; `None` until due work has done so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<u64>,
 }
 
 /// What happened.
@@ -291,6 +291,13 @@ pub enum EventKind {
         certificate: CertificateId,
         /// The sync.
         sync: SyncId,
+    },
+    /// The events of the audit chain's blocks up to one were removed, as the retention settings say; their digests stay.
+    AuditPruned {
+        /// The number of the last block without events.
+        through: u64,
+        /// How many events were removed.
+        count: u64,
     },
     /// Old records were removed, as the retention settings say.
     RecordsPruned {

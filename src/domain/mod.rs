@@ -8,8 +8,10 @@
 
 pub mod policy;
 
+mod alert;
 mod application;
 mod approval;
+mod audit;
 mod certificate;
 mod draft;
 mod enrollment;
@@ -28,12 +30,19 @@ mod span;
 mod spec_file;
 mod status;
 
+pub use alert::{
+    Alert, AlertOn, AlertRecord, AlertSpec, AlertState, Channel, ChannelKind, Confidential, Delivery, DestinationRules,
+    Filter, FilterField, FilterOperator, Hidden, Loopback, Repeat,
+};
+pub(crate) use alert::{AlertEvent, Attempt, Facts as AlertFacts};
 pub use application::{Application, ApplicationSpec, Attachment, AttachmentSpec, KeyRereading, Member};
 pub use approval::{
     Approval, ApprovalPolicy, ApprovalPolicySpec, ApprovalPolicyState, ApprovalStep, Ask, AskedKey, AskedSource,
     Ballot, Conditions, MachineBypass, RequesterKind, SelfApproval, UnreachableStep, Vote, VoteRefusal,
 };
 pub(crate) use approval::{Candidate, Count, drift, shown_octets};
+pub(crate) use audit::{AuditBlock, BlockEvents, SealedEvent, event_digest};
+pub use audit::{AuditFault, AuditHead, AuditReport};
 pub use certificate::{CertificateRecord, CertificateState, CertificateStatus, KeyCustody, Octets, Origin};
 pub use draft::{Asked, Draft, IssuerTerms, complete};
 pub use enrollment::{Enrollment, Names, RenewalKey, Source, Terms, Values};

@@ -10,15 +10,16 @@ use super::error::Error;
 use super::housekeeping::Retention;
 use super::schema::SCHEMA;
 use crate::clock::{Clock, SystemClock};
-use crate::domain::{Principal, Slug};
+use crate::domain::{ChannelKind, DestinationRules, Principal, Slug};
 use crate::entropy::{Entropy, OsEntropy};
+use crate::notify::Notifier;
 use crate::sealer::{RefusingSealer, Sealer};
 use crate::signer::Signer;
 use crate::store::{MemoryStore, Store};
 use crate::x509::BlockedKeys;
 
 /// Puts an [`Engine`] together. What is not given: a store in memory, the system's clock and randomness, a sealer that
-/// refuses, no signers, no administrators, and the keys that RFCs publish as blocked.
+/// refuses, no signers, no notifiers, no administrators, and the keys that RFCs publish as blocked.
 ///
 /// A CA key that the host holds is handed over under its issuer's name, before the issuer is made and at every start:
 ///
@@ -47,6 +48,8 @@ pub struct EngineBuilder {
     sealer: Arc<dyn Sealer>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    notifiers: BTreeMap<ChannelKind, Arc<dyn Notifier>>,
+    destinations: DestinationRules,
     signers: BTreeMap<String, Arc<dyn Signer>>,
     administrators: Vec<Principal>,
     blocked_keys: BlockedKeys,
@@ -60,6 +63,8 @@ impl Default for EngineBuilder {
             sealer: Arc::new(RefusingSealer),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(OsEntropy),
+            notifiers: BTreeMap::new(),
+            destinations: DestinationRules::default(),
             signers: BTreeMap::new(),
             administrators: Vec::new(),
             blocked_keys: BlockedKeys::published(),
@@ -111,6 +116,22 @@ impl EngineBuilder {
         self
     }
 
+    /// What delivers to the channels of a kind.
+    /// Alerts can only have channels that have a notifier; a second one of the same kind replaces the first.
+    #[must_use]
+    pub fn notifier(mut self, kind: ChannelKind, notifier: impl Notifier) -> Self {
+        self.notifiers.insert(kind, Arc::new(notifier));
+        self
+    }
+
+    /// Which addresses the channels of alerts may name.
+    /// Without it https only, and Slack at its own host.
+    #[must_use]
+    pub fn destinations(mut self, rules: DestinationRules) -> Self {
+        self.destinations = rules;
+        self
+    }
+
     /// A user, machine or group that administers the product.
     /// May be called again for more; they are not stored.
     #[must_use]
@@ -153,6 +174,8 @@ impl EngineBuilder {
             sealer: self.sealer,
             clock: self.clock,
             entropy: self.entropy,
+            notifiers: self.notifiers,
+            destinations: self.destinations,
             signers: self.signers,
             administrators: self.administrators,
             blocked_keys: self.blocked_keys,

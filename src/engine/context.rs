@@ -11,8 +11,12 @@ use super::error::Error;
 use super::housekeeping::Retention;
 use super::schema::{Claim, Entity, SealedKey};
 use crate::clock::Clock;
-use crate::domain::{Actor, Application, ApplicationId, CertificateId, Event, EventId, EventKind, Octets, Principal};
+use crate::domain::{
+    Actor, Application, ApplicationId, CertificateId, ChannelKind, DestinationRules, Event, EventId, EventKind, Octets,
+    Principal,
+};
 use crate::entropy::{Entropy, EntropyError};
+use crate::notify::Notifier;
 use crate::sealer::{Sealer, Secret};
 use crate::signer::Signer;
 use crate::store::{Batch, Document, Expect, Hit, IndexEntry, Key, Scan, Store, StoreError, Version, Write};
@@ -25,6 +29,8 @@ pub(super) struct Context {
     pub(super) sealer: Arc<dyn Sealer>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: Arc<dyn Entropy>,
+    pub(super) notifiers: BTreeMap<ChannelKind, Arc<dyn Notifier>>,
+    pub(super) destinations: DestinationRules,
     pub(super) signers: BTreeMap<String, Arc<dyn Signer>>,
     pub(super) administrators: Vec<Principal>,
     pub(super) blocked_keys: BlockedKeys,
@@ -187,6 +193,11 @@ impl Change<'_> {
         self.batch.push(Write::Delete { key: document.key.clone(), version: document.version });
     }
 
+    /// Deletes a document, whatever it says, that still has the version it was read with.
+    pub(super) fn delete_key(&mut self, key: Key, version: Version) {
+        self.batch.push(Write::Delete { key, version });
+    }
+
     /// Demands that a value, on which the change was decided, is still the one that was read.
     pub(super) fn check(&mut self, key: Key, version: Version) {
         self.batch.push(Write::Check { key, expect: Expect::Version(version) });
@@ -199,9 +210,20 @@ impl Change<'_> {
 
     /// Tells what happened.
     pub(super) fn event(&mut self, application: Option<ApplicationId>, kind: EventKind) -> Result<(), Error> {
+        self.told(application, kind).map(drop)
+    }
+
+    /// Tells what happened, and gives the event's id.
+    pub(super) fn told(&mut self, application: Option<ApplicationId>, kind: EventKind) -> Result<EventId, Error> {
         let id = EventId::new(self.now, self.random.take()?);
         let actor = self.actor.principal().clone();
-        self.create(&Event { id, at: self.now, actor, application, kind, sealed: None })
+        self.create(&Event { id, at: self.now, actor, application, kind, sealed: None })?;
+        Ok(id)
+    }
+
+    /// How many writes it holds by now; a store takes [`MAX_BATCH_WRITES`](crate::store::MAX_BATCH_WRITES).
+    pub(super) fn writes(&self) -> usize {
+        self.batch.writes.len()
     }
 
     /// Applies everything or nothing.

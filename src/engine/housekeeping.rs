@@ -59,6 +59,9 @@ const LEASE: time::Duration = time::Duration::minutes(10);
 /// Records of a page: each brings up to three others, and a batch takes 1000 writes.
 const PAGE: usize = 200;
 
+/// A place that stands for the rest of the events.
+const EVENTS: &str = "event/";
+
 /// Where housekeeping stands: one document, so that one worker does it at a time.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Sweep {
@@ -152,7 +155,12 @@ impl Context {
         match sweep.room {
             Room::Certificates => self.sweep_certificates(before, sweep).await,
             Room::Requests => self.sweep_requests(before, sweep).await,
-            Room::Events => Ok(Swept { removed: 0, after: None }),
+            Room::Events => {
+                let removed = self.prune_events(before, PAGE).await? as u64;
+                // The chain knows how far it is pruned: the next page begins there.
+                let after = (removed > 0).then(|| (sortable(before), EVENTS.to_owned()));
+                Ok(Swept { removed, after })
+            }
         }
     }
 
@@ -171,7 +179,7 @@ impl Context {
         let mut removable = Vec::with_capacity(hits.len());
         for hit in &hits {
             let record: CertificateRecord = decode(&hit.document.key, &hit.document.body)?;
-            if record.origin == Origin::Issuer || self.is_referred_to(&record).await? {
+            if record.origin == Origin::Issuer || self.is_needed(&record).await? {
                 continue;
             }
             let claim = serial_claim(record.issuer, &record.serial, record.id);
@@ -224,7 +232,7 @@ impl Context {
     }
 
     /// Whether something still needs the record of a certificate that has ended.
-    async fn is_referred_to(&self, _record: &CertificateRecord) -> Result<bool, Error> {
+    async fn is_needed(&self, _record: &CertificateRecord) -> Result<bool, Error> {
         Ok(false)
     }
 }

@@ -6,7 +6,9 @@
 //!
 //! Begin with [`Engine::builder`]; issue with [`Session::submit`]; read [a request's walk](crate::manual::request_walk).
 
+mod alerts;
 mod approvals;
+mod audit;
 mod authorize;
 mod builder;
 mod cache;
@@ -29,6 +31,7 @@ mod worker;
 
 use std::sync::Arc;
 
+pub use alerts::ChannelTest;
 pub use approvals::{ApprovalRequest, RequestQuery, RequestSummary};
 pub use builder::EngineBuilder;
 use context::Context;
@@ -40,11 +43,11 @@ pub use inventory::{Import, ImportOutcome};
 pub use outcome::{Chain, Issued, Outcome, Pending, PendingReason, Refusal, Root, SubjectKey};
 pub use query::{CertificateQuery, NameQuery, Page, PageToken};
 pub use revocation::Crl;
-pub use schema::PolicyRecord;
+pub use schema::{Notification, NotificationChannel, PolicyRecord};
 pub use session::Session;
 pub use worker::Worker;
 
-use crate::domain::{Actor, IssuerId};
+use crate::domain::{Actor, AuditHead, IssuerId};
 
 /// Certificate lifecycle management over a host's own store, keys and destinations. Cheap to clone.
 ///
@@ -69,7 +72,7 @@ use crate::domain::{Actor, IssuerId};
 ///
 /// // From a timer of the host's, in any number of processes:
 /// let report = engine.run_due(100).await?;
-/// assert_eq!(report.total(), 0);
+/// assert_eq!((report.sealed, report.total()), (1, 1), "the event of the new issuer");
 /// # Ok(())
 /// # }
 /// ```
@@ -90,8 +93,17 @@ impl Engine {
         Session::new(Arc::clone(&self.context), actor)
     }
 
-    /// Does at most `limit` items that are due (1 to 1000; what is beyond is cut): requests whose signing was cut off, and
-    /// records that have expired. The longest overdue come first. Any number of workers may call it on one store.
+    /// The last block of the audit chain, to be kept where who can write the store can not: with it,
+    /// [`Session::verify_audit`] finds also a chain that was cut short or written anew. `None` before the first block.
+    ///
+    /// # Errors
+    /// The store.
+    pub async fn audit_head(&self) -> Result<Option<AuditHead>, Error> {
+        self.context.audit_head().await
+    }
+
+    /// Seals new events into the audit chain, and does at most `limit` items that are due (1 to 1000; what is beyond is cut): requests whose signing was cut off,
+    /// alerts, notifications, and records that have expired. The longest overdue come first. Any number of workers may call it on one store.
     ///
     /// If the report's [`total`](DueReport::total) is `limit`, more may be due: call again.
     ///

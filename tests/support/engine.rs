@@ -23,14 +23,20 @@ use time::{Duration, OffsetDateTime};
 pub(crate) const START: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
 
 /// Every kind of document that the engine writes.
-pub(crate) const KINDS: [&str; 14] = [
+pub(crate) const KINDS: [&str; 99] = [
+    "alert",
+    "alert_watch",
+    "alert_window",
     "application",
+    "audit_block",
+    "audit_head",
     "certificate",
     "event",
     "housekeeping",
     "idempotency",
     "issuer",
     "name",
+    "notification",
     "policy",
     "policy_revision",
     "private_key",

@@ -11,11 +11,14 @@ use futures_util::{StreamExt, stream};
 pub use report::DueReport;
 pub(super) use report::Work;
 
+use super::audit::Sealing;
 use super::context::{Change, Context, decode};
 use super::error::Error;
 use super::housekeeping::Sweep;
-use super::schema::{CrlRecord, Entity, OcspAnswer, Replay, ResponderRecord, index, instant_of, sortable};
-use crate::domain::{CertificateRequest, Incident, IssuerRecord};
+use super::schema::{
+    CrlRecord, Entity, Notification, OcspAnswer, Replay, ResponderRecord, Watch, Window, index, instant_of, sortable,
+};
+use crate::domain::{CertificateRequest, Incident, IssuerRecord, Octets};
 use crate::store::{Hit, MAX_SCAN_LIMIT, Over, Scan, StoreError, Version};
 
 /// How many items of a round are under way at once, so that one that waits for its signer or target does not hold up all.
@@ -28,7 +31,21 @@ impl Context {
         let mut scan = Scan::new(Over::Index(index::DUE.into()), limit.clamp(1, MAX_SCAN_LIMIT));
         scan.to = Some(format!("{}~", sortable(self.now())));
         let mut report = DueReport::default();
-        let hits = self.store.scan(&scan).await?;
+        match self.seal_events(limit).await? {
+            Sealing::Sealed(count) => report.sealed = count,
+            Sealing::TakenByOthers => report.taken_by_others += 1,
+        }
+        let is_notification = |hit: &Hit| hit.document.key.kind == Notification::<Octets>::KIND;
+        let (notifications, others): (Vec<Hit>, Vec<Hit>) =
+            self.store.scan(&scan).await?.into_iter().partition(is_notification);
+        self.work_through(&others, &mut report).await?;
+        // Last: a receiver that is slow to answer holds up nothing else.
+        self.work_through(&notifications, &mut report).await?;
+        Ok(report)
+    }
+
+    /// Does the items, some at once.
+    async fn work_through(&self, hits: &[Hit], report: &mut DueReport) -> Result<(), Error> {
         let works: Vec<_> = hits.iter().map(|hit| self.work(hit)).collect();
         let mut works = stream::iter(works).buffer_unordered(AT_ONCE);
         let mut failed = None;
@@ -39,7 +56,7 @@ impl Context {
                 Err(error) => failed = Some(error),
             }
         }
-        failed.map_or(Ok(report), Err)
+        failed.map_or(Ok(()), Err)
     }
 
     /// How long until the first item is due.
@@ -60,6 +77,9 @@ impl Context {
             ResponderRecord::KIND => self.certify_responder_due(hit).await,
             OcspAnswer::KIND => self.forget_answer_due(hit).await,
             Incident::KIND => self.incident_due(hit).await,
+            Watch::KIND => self.watch_due(hit).await,
+            Window::KIND => self.window_due(hit).await,
+            Notification::<Octets>::KIND => self.deliver_due(hit).await,
             _ => Ok(Work::Nothing),
         };
         match worked {

@@ -16,7 +16,9 @@ pub struct DueReport {
     pub published: usize,
     /// Deployments that were brought to the state they should have.
     pub deployed: usize,
-    /// Notifications that were delivered.
+    /// Alerts that looked for what ends soon, and reminders.
+    pub watched: usize,
+    /// Notifications that were delivered to all their channels.
     pub notified: usize,
     /// Events that were sealed into the audit chain.
     pub sealed: usize,
@@ -37,6 +39,8 @@ pub(in crate::engine) enum Work {
     Expired,
     Revoked,
     Published,
+    Notified,
+    Watched,
     Removed,
     Failed,
     Postponed,
@@ -49,7 +53,7 @@ impl DueReport {
     /// How many items were looked at.
     pub fn total(&self) -> usize {
         let done = self.issued + self.renewed + self.expired + self.revoked + self.published + self.deployed;
-        let told = self.notified + self.sealed + self.removed;
+        let told = self.notified + self.watched + self.sealed + self.removed;
         done + told + self.failed + self.postponed + self.taken_by_others
     }
 
@@ -64,6 +68,8 @@ impl DueReport {
             Work::Expired => self.expired += 1,
             Work::Revoked => self.revoked += 1,
             Work::Published => self.published += 1,
+            Work::Notified => self.notified += 1,
+            Work::Watched => self.watched += 1,
             Work::Removed => self.removed += 1,
             Work::Failed => self.failed += 1,
             Work::Postponed => self.postponed += 1,

@@ -1,5 +1,7 @@
 //! How the domain's values become documents: kinds, ids, index entries and readable columns.
 
+mod alerts;
+mod audit;
 mod names;
 mod revocation;
 mod views;
@@ -17,6 +19,9 @@ use crate::domain::{
 use crate::domain::{Octets, RequestId};
 use crate::store::{IndexEntry, Key};
 
+pub use alerts::{Notification, NotificationChannel};
+pub(in crate::engine) use alerts::{Place, Watch, Window, scope};
+pub(in crate::engine) use audit::{ChainHead, Pruning};
 use names::searchable_names;
 pub(in crate::engine) use names::{searchable, tag_entry};
 pub(in crate::engine) use revocation::{
@@ -86,6 +91,14 @@ pub(in crate::engine) mod index {
     pub(in crate::engine) const INCIDENT_CERTIFICATE: &str = "incident.certificate";
     /// Events by Application and time: `app-…|evt-…`.
     pub(in crate::engine) const EVENT_APPLICATION: &str = "event.application";
+    /// Events that no block of the audit chain seals yet: `evt-…`.
+    pub(in crate::engine) const EVENT_UNSEALED: &str = "event.unsealed";
+    /// Alerts by Application, or `product`: `app-…|name`.
+    pub(in crate::engine) const ALERT_APPLICATION: &str = "alert.application";
+    /// Notifications by alert and time: `alert-…|ntf-…`.
+    pub(in crate::engine) const NOTIFICATION_ALERT: &str = "notification.alert";
+    /// Notifications by the event that they tell of: `evt-…`.
+    pub(in crate::engine) const NOTIFICATION_EVENT: &str = "notification.event";
 }
 
 /// A time as indexes sort it: `2026-11-22T05:54:00Z`.
@@ -303,8 +316,11 @@ impl Entity for Event {
     }
 
     fn entries(&self) -> Vec<IndexEntry> {
-        let entry = |application| IndexEntry::new(index::EVENT_APPLICATION, format!("{application}|{}", self.id));
-        self.application.map(entry).into_iter().collect()
+        let by_application =
+            |application| IndexEntry::new(index::EVENT_APPLICATION, format!("{application}|{}", self.id));
+        let unsealed = || IndexEntry::new(index::EVENT_UNSEALED, self.id.to_string());
+        let entries = self.application.map(by_application).into_iter();
+        entries.chain(self.sealed.is_none().then(unsealed)).collect()
     }
 }
 

@@ -1,11 +1,12 @@
 //! What is stored, and how it looks to a person.
 
 use super::{
-    Claim, CrlPart, CrlRecord, Entity, OcspAnswer, PolicyRecord, Replay, ResponderRecord, RevokedCertificate,
-    SealedKey, SerialClaim,
+    ChainHead, Claim, CrlPart, CrlRecord, Entity, Notification, OcspAnswer, PolicyRecord, Replay, ResponderRecord,
+    RevokedCertificate, SealedKey, SerialClaim, Watch, Window,
 };
 use crate::domain::{
-    Application, CertificateRecord, CertificateRequest, Event, Incident, IssuerRecord, Profile, UnderIncident,
+    AlertRecord, Application, AuditBlock, CertificateRecord, CertificateRequest, Event, Incident, IssuerRecord, Octets,
+    Profile, UnderIncident,
 };
 use crate::store::{Column, KindSchema, Schema};
 
@@ -89,6 +90,7 @@ pub(in crate::engine) const SCHEMA: Schema = Schema {
                 column("actor", "actor"),
                 column("event", "event"),
                 column("application", "application"),
+                column("sealed", "sealed"),
             ],
         },
         KindSchema {
@@ -140,6 +142,49 @@ pub(in crate::engine) const SCHEMA: Schema = Schema {
             kind: UnderIncident::KIND,
             view: "certificates_under_incident",
             columns: &[column("incident", "incident"), column("revoke_at", "revoke_at")],
+        },
+        KindSchema {
+            kind: AuditBlock::KIND,
+            view: "audit_blocks",
+            columns: &[
+                column("number", "number"),
+                column("previous", "previous"),
+                column("hash", "hash"),
+                column("sealed_at", "sealed_at"),
+                column("events", "count"),
+            ],
+        },
+        KindSchema {
+            kind: ChainHead::KIND,
+            view: "audit_heads",
+            columns: &[column("number", "head.number"), column("hash", "head.hash")],
+        },
+        KindSchema {
+            kind: AlertRecord::<Octets>::KIND,
+            view: "alerts",
+            columns: &[
+                column("name", "name"),
+                column("application", "application"),
+                column("state", "state"),
+                column("event", "on.event"),
+            ],
+        },
+        KindSchema {
+            kind: Notification::<Octets>::KIND,
+            view: "notifications",
+            columns: &[
+                column("alert", "alert"),
+                column("type", "message.type"),
+                column("summary", "message.summary"),
+                column("channels", "channels"),
+                column("created_at", "created_at"),
+            ],
+        },
+        KindSchema { kind: Watch::KIND, view: "alert_watches", columns: &[column("next_at", "next_at")] },
+        KindSchema {
+            kind: Window::KIND,
+            view: "alert_windows",
+            columns: &[column("alert", "alert"), column("subject", "subject"), column("suppressed", "suppressed")],
         },
         KindSchema { kind: Claim::KIND, view: "names", columns: &[column("owner", "owner")] },
         KindSchema { kind: SerialClaim::KIND, view: "serials", columns: &[column("certificate", "certificate")] },

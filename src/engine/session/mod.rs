@@ -48,6 +48,7 @@ macro_rules! verb {
     }};
 }
 
+mod alerts;
 mod applications;
 mod approvals;
 mod certificates;
