@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use super::certificate::Octets;
 use super::policy::Table;
-use super::{CertificateId, IssuerId, Principal, Slug, Span, Values};
+use super::{CertificateId, IssuerId, Principal, RenewalBudget, Slug, Span, Values};
 use crate::x509::{
     Attribute, BasicConstraints, InvalidValue, KeyAlgorithm, KeyUsage, KeyUsages, SignatureAlgorithm, Subject,
 };
@@ -120,6 +120,9 @@ pub struct IssuerRecord {
     pub state: IssuerState,
     /// What certificates that it issues say about where to find things.
     pub urls: IssuerUrls,
+    /// How many certificates below it may renew by themselves.
+    #[serde(default, skip_serializing_if = "RenewalBudget::is_unlimited")]
+    pub renewals: RenewalBudget,
     /// When it was made.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,

@@ -19,6 +19,7 @@ mod metadata;
 mod method;
 mod preset;
 mod profile;
+mod renewal;
 mod request;
 mod role;
 mod span;
@@ -26,7 +27,7 @@ mod spec_file;
 
 pub use application::{Application, ApplicationSpec, Attachment, AttachmentSpec, KeyRereading, Member};
 pub use certificate::{CertificateRecord, CertificateState, CertificateStatus, KeyCustody, Octets, Origin};
-pub use draft::{Asked, Draft, IssuerTerms, complete};
+pub use draft::{Asked, Draft, IssuerTerms, Predecessor, complete};
 pub use enrollment::{Enrollment, Names, RenewalKey, Source, Terms, Values};
 pub use event::{Decision, Event, EventKind};
 pub use id::{
@@ -42,6 +43,11 @@ pub use method::{
 pub use policy::{Policy, PolicySpec, Verdict, Violation};
 pub use preset::Preset;
 pub use profile::{Defaults, IssuerChoice, Profile, ProfileError, ProfileSpec};
+pub use renewal::{
+    AutoRenewal, BlockedOn, Eligibility, Fraction, Ineligibility, IssuerStanding, Lead, Life, LocalTime, OpeningSpec,
+    RenewalBudget, RenewalPlan, RenewalSetting, RenewalState, RenewalWindow, RenewalWindowSpec, Renewing, Schedule,
+    Surroundings, TimeZone, Urgency, Weekday, eligibility,
+};
 pub use request::{CertificateRequest, Intent, RequestState};
 pub use role::{Action, Actor, Principal, PrincipalKind, Role, Standing};
 pub use span::Span;

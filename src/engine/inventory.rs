@@ -96,7 +96,7 @@ impl Context {
     }
 
     /// The record of a certificate on which the actor may do `action`.
-    async fn readable(
+    pub(super) async fn readable(
         &self,
         actor: &Actor,
         id: CertificateId,
@@ -108,7 +108,7 @@ impl Context {
     }
 
     /// Whether the actor may do `action` on a certificate. Who may not know of it is told that there is none.
-    async fn may(&self, actor: &Actor, action: Action, record: &CertificateRecord) -> Result<(), Error> {
+    pub(super) async fn may(&self, actor: &Actor, action: Action, record: &CertificateRecord) -> Result<(), Error> {
         let hidden = || Error::not_found(CertificateRecord::KIND, record.id);
         let Some(application) = record.application else {
             return self.may_unowned(actor, action, hidden);

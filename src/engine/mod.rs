@@ -18,6 +18,7 @@ mod issue;
 mod issuers;
 mod outcome;
 mod query;
+mod renewal;
 mod schema;
 mod session;
 mod settings;
@@ -33,6 +34,7 @@ pub use impact::ImpactWalk;
 pub use inventory::{Import, ImportOutcome};
 pub use outcome::{Chain, Issued, Outcome, Pending, Refusal, Root, SubjectKey};
 pub use query::{CertificateQuery, NameQuery, Page, PageToken};
+pub use renewal::RenewalView;
 pub use schema::PolicyRecord;
 pub use session::Session;
 
@@ -82,8 +84,9 @@ impl Engine {
         Session::new(Arc::clone(&self.context), actor)
     }
 
-    /// Does at most `limit` items that are due (1 to 1000; what is beyond is cut): requests whose signing was cut off, and
-    /// records that have expired. The longest overdue come first. Any number of workers may call it on one store.
+    /// Does at most `limit` items that are due (1 to 1000; what is beyond is cut): requests whose signing was cut off,
+    /// renewals, and records that have expired. The longest overdue come first; of renewals, those whose certificates end
+    /// first. Any number of workers may call it on one store.
     ///
     /// If the report's [`total`](DueReport::total) is `limit`, more may be due: call again.
     ///

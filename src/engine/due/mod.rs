@@ -11,19 +11,26 @@ pub(super) use report::Work;
 
 use super::context::{Change, Context, decode};
 use super::error::Error;
-use super::schema::{Entity, Replay, index, sortable};
-use crate::domain::{CertificateRequest, IssuerRecord};
+use super::schema::{Entity, RenewalWalk, Replay, index, sortable};
+use crate::domain::{CertificateRequest, IssuerRecord, RenewalPlan};
 use crate::store::{Hit, MAX_SCAN_LIMIT, Over, Scan, StoreError, Version};
 
 impl Context {
     /// Does at most `limit` items that are due, the longest overdue first. Cost follows what is due, not what is stored.
     pub(super) async fn run_due(&self, limit: usize) -> Result<DueReport, Error> {
-        let mut scan = Scan::new(Over::Index(index::DUE.into()), limit.clamp(1, MAX_SCAN_LIMIT));
+        let limit = limit.clamp(1, MAX_SCAN_LIMIT);
+        let mut scan = Scan::new(Over::Index(index::DUE.into()), limit);
         scan.to = Some(format!("{}~", sortable(self.now())));
+        let mut hits = self.store.scan(&scan).await?;
+        let renewals = self.due_renewals(limit).await?;
+        // Of a round that is full, each side gets what the other does not need, and half of it at least.
+        hits.truncate((limit - renewals.len()).max(limit.div_ceil(2)));
         let mut report = DueReport::default();
-        for hit in self.store.scan(&scan).await? {
-            report.count(self.work(&hit).await?);
+        for hit in &hits {
+            report.count(self.work(hit).await?);
         }
+        let left = limit.saturating_sub(hits.len());
+        self.renew_all(renewals.into_iter().take(left).collect(), &mut report).await?;
         Ok(report)
     }
 
@@ -33,6 +40,8 @@ impl Context {
             CertificateRequest::KIND => self.resume_due(hit).await,
             IssuerRecord::KIND => self.complete_due(hit).await,
             Replay::KIND => self.remove_expired(hit).await,
+            RenewalWalk::KIND => self.walk_due(hit).await,
+            RenewalPlan::KIND => self.end_due(hit).await,
             _ => Ok(Work::Nothing),
         };
         match worked {

@@ -8,6 +8,8 @@ pub struct DueReport {
     pub issued: usize,
     /// Certificates that were renewed.
     pub renewed: usize,
+    /// Renewals whose date was set anew, and walks over them, because settings were changed.
+    pub rescheduled: usize,
     /// Requests that nobody decided on in time.
     pub expired: usize,
     /// Steps of mass revocations.
@@ -34,6 +36,8 @@ pub struct DueReport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::engine) enum Work {
     Issued,
+    Renewed,
+    Rescheduled,
     Removed,
     Failed,
     Postponed,
@@ -45,7 +49,7 @@ pub(in crate::engine) enum Work {
 impl DueReport {
     /// How many items were looked at.
     pub fn total(&self) -> usize {
-        let done = self.issued + self.renewed + self.expired + self.revoked + self.published + self.deployed;
+        let done = self.issued + self.renewed + self.rescheduled + self.expired + self.revoked + self.published + self.deployed;
         let told = self.notified + self.sealed + self.removed;
         done + told + self.failed + self.postponed + self.taken_by_others
     }
@@ -58,6 +62,8 @@ impl DueReport {
     pub(in crate::engine) fn count(&mut self, work: Work) {
         match work {
             Work::Issued => self.issued += 1,
+            Work::Renewed => self.renewed += 1,
+            Work::Rescheduled => self.rescheduled += 1,
             Work::Removed => self.removed += 1,
             Work::Failed => self.failed += 1,
             Work::Postponed => self.postponed += 1,

@@ -12,6 +12,7 @@ use time::OffsetDateTime;
 use super::context::{Change, Context, Versioned};
 use super::error::Error;
 use super::outcome::{Chain, Issued, Outcome, Refusal, SubjectKey};
+use super::renewal::{Standing, plan_first};
 use super::submit::waiting;
 use crate::domain::{
     Actor, CertificateId, CertificateRequest, EventKind, Intent, IssuerId, KeyCustody, Octets, RequestId, RequestState,
@@ -20,7 +21,7 @@ use crate::signer::Locality;
 use crate::store::StoreError;
 use crate::x509::Serial;
 
-pub(super) use prepare::Permit;
+pub(super) use prepare::{KeySource, Permit};
 use prepare::{Prepared, SigningAuthority, SubjectKeyPair};
 pub(super) use record::{Facts, issuer_certificate, record_of, serial_claim};
 pub(super) use resume::{FIRST_RETRY, postpone};
@@ -50,7 +51,7 @@ impl Reserved {
             method: self.permit.method,
             requester: self.permit.requester.clone(),
             metadata: self.permit.metadata.clone(),
-            replaces: self.permit.replaces.as_ref().map(|replaced| replaced.value.id),
+            replaces: self.permit.replaces.as_ref().map(|replaced| replaced.predecessor.value.id),
             ignored_extensions: self.permit.draft.ignored_extensions.clone(),
             state,
             created_at: self.permit.kept.as_ref().map_or(now, |kept| kept.value.created_at),
@@ -116,13 +117,18 @@ impl Context {
         reserved.save(&request, &mut change)?;
         let chain = reserved.by.issuers();
         let certificate = reserved.prepared.assemble(&signature)?;
-        let record = record_of(&request, &certificate, facts, change.now);
+        let mut record = record_of(&request, &certificate, facts, change.now);
+        let standing = Standing::of(&reserved.permit.setting);
+        match &reserved.permit.replaces {
+            Some(succession) => succession.record(&mut record, &standing, &mut change)?,
+            None => plan_first(&record, &standing, &mut change)?,
+        }
         change.create(&record)?;
         change.event(Some(request.application), issued_event(&request, record.id))?;
         change.commit().await?;
         let chain = Chain::new(certificate, chain);
         let mut issued = Issued::new(request, record, chain);
-        issued.private_key = reserved.key.into_private();
+        issued.private_key = handed_out(&reserved.permit.key, reserved.key);
         Ok(Outcome::Issued(Box::new(issued)))
     }
 
@@ -144,6 +150,9 @@ impl Context {
         let policy = request.policy;
         change.event(Some(request.application), EventKind::IssuanceStarted { request: request.id, policy })?;
         reserved.save(&request, &mut change)?;
+        if let Some(succession) = &reserved.permit.replaces {
+            succession.claim(request.id, &mut change)?;
+        }
         let version = change.commit().await?;
         let id = request.id;
         let mut outcome = match self.resume(Versioned { value: request, version }, issuer).await {
@@ -154,7 +163,7 @@ impl Context {
             resumed => resumed?,
         };
         if let Outcome::Issued(issued) = &mut outcome {
-            issued.private_key = reserved.key.into_private();
+            issued.private_key = handed_out(&reserved.permit.key, reserved.key);
         }
         Ok(outcome)
     }
@@ -167,8 +176,21 @@ impl Context {
     }
 }
 
+/// The key, if it was made for this certificate: one that is used again was handed out before, and reading it again is a
+/// permission of its own.
+fn handed_out(source: &KeySource, key: SubjectKeyPair) -> Option<SubjectKey> {
+    match source {
+        KeySource::Stored(_) => None,
+        KeySource::Fresh | KeySource::Client(_) => key.into_private(),
+    }
+}
+
 fn issued_event(request: &CertificateRequest, certificate: CertificateId) -> EventKind {
-    EventKind::CertificateIssued { certificate, request: request.id, policy: request.policy }
+    let (id, policy) = (request.id, request.policy);
+    match request.replaces {
+        Some(replaces) => EventKind::CertificateRenewed { certificate, replaces, request: id, policy },
+        None => EventKind::CertificateIssued { certificate, request: id, policy },
+    }
 }
 
 impl Issued {

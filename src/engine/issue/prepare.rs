@@ -6,11 +6,12 @@ use time::OffsetDateTime;
 
 use crate::domain::policy::{Problem, Violation};
 use crate::domain::{
-    CertificateRecord, CertificateRequest, Draft, Enrollment, Metadata, Method, Principal, RenewalKey, Source,
+    CertificateRequest, Draft, Enrollment, Metadata, Method, Principal, RenewalKey, Source,
 };
 use crate::engine::cache::{Issuer, Setting};
 use crate::engine::context::Versioned;
 use crate::engine::error::Error;
+use crate::engine::renewal::Succession;
 use crate::engine::submit::Idempotency;
 use crate::sealer::Secret;
 use crate::signer::{Signer, SoftwareSigner};
@@ -31,8 +32,8 @@ pub(in crate::engine) struct Permit {
     pub(super) idempotency: Option<Idempotency>,
     /// The request that was kept while people decided.
     pub(super) kept: Option<Versioned<CertificateRequest>>,
-    /// The certificate to replace, as it was read when the draft was judged.
-    pub(super) replaces: Option<Versioned<CertificateRecord>>,
+    /// The certificate to replace and the plan of its lineage, as they were read when the draft was judged.
+    pub(super) replaces: Option<Succession>,
 }
 
 /// Where a subject's key will come from.
@@ -74,6 +75,16 @@ impl Permit {
             kept: None,
             replaces: None,
         }
+    }
+
+    /// In place of another certificate, on this key. Tags that are not given are kept.
+    pub(in crate::engine) fn in_place_of(mut self, succession: Succession, key: KeySource) -> Self {
+        if self.metadata.is_empty() {
+            self.metadata = succession.predecessor.value.metadata.clone();
+        }
+        self.key = key;
+        self.replaces = Some(succession);
+        self
     }
 
     /// Under an idempotency key.

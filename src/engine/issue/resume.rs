@@ -13,9 +13,10 @@ use crate::engine::cache::Issuer;
 use crate::engine::context::{Context, Versioned};
 use crate::engine::error::Error;
 use crate::engine::outcome::{Chain, Issued, Outcome, Refusal};
-use crate::engine::submit::{failed, waiting};
+use crate::engine::renewal::RenewalEnd;
+use crate::engine::submit::{MOST_ATTEMPTS, failed, waiting};
 use crate::signer::SignError;
-use crate::x509::{PublicKey, SignatureAlgorithm, TbsView};
+use crate::x509::{Certificate, PublicKey, SignatureAlgorithm, TbsView};
 
 /// How long a request may be in the hands of whoever submitted it before due work takes it up.
 pub(in crate::engine) const FIRST_RETRY: Duration = Duration::minutes(1);
@@ -62,26 +63,43 @@ impl Context {
         (prepared, signature): (Prepared, Vec<u8>),
         issuer: &Issuer,
     ) -> Result<Outcome, Error> {
-        let Versioned { value: mut request, version } = request;
+        let certificate = prepared.assemble(&signature)?;
+        for _ in 0..MOST_ATTEMPTS {
+            match self.record_once(&request, &certificate, issuer).await {
+                Err(error) if error.is_conflict() => {
+                    let standing: Versioned<CertificateRequest> = self.load(&request.value.id.to_string()).await?;
+                    if standing.version != request.version {
+                        return self.settled(standing.value).await;
+                    }
+                    // Something beside the request was changed: its predecessor, or what says when it renews.
+                }
+                recorded => return recorded,
+            }
+        }
+        Ok(Outcome::Pending(waiting(request.value.id)))
+    }
+
+    async fn record_once(
+        &self,
+        request: &Versioned<CertificateRequest>,
+        certificate: &Certificate,
+        issuer: &Issuer,
+    ) -> Result<Outcome, Error> {
+        let Versioned { value: mut request, version } = request.clone();
         let RequestState::Issuing(intent) = &request.state else { return self.settled(request).await };
         let facts = Facts { id: intent.certificate, custody: intent.custody, issuer: Some(intent.issuer) };
-        let certificate = prepared.assemble(&signature)?;
         let requester = Actor::of_record(request.requester.clone());
         let mut change = self.change(&requester, self.now())?;
-        let record = record_of(&request, &certificate, facts, change.now);
+        let mut record = record_of(&request, certificate, facts, change.now);
+        self.plan_next(&request, &mut record, &mut change).await?;
         request.state = RequestState::Issued { certificate: record.id };
         request.updated_at = change.now;
         change.create(&record)?;
         change.update(&request, version)?;
         change.event(Some(request.application), issued_event(&request, record.id))?;
-        match change.commit().await {
-            Ok(_) => {
-                let chain = Chain::new(certificate, Arc::clone(&issuer.chain));
-                Ok(Outcome::Issued(Box::new(Issued::new(request, record, chain))))
-            }
-            Err(error) if error.is_conflict() => self.settled_by_another(request.id).await,
-            Err(error) => Err(error),
-        }
+        change.commit().await?;
+        let chain = Chain::new(certificate.clone(), Arc::clone(&issuer.chain));
+        Ok(Outcome::Issued(Box::new(Issued::new(request, record, chain))))
     }
 
     async fn give_up(&self, request: Versioned<CertificateRequest>, reason: String) -> Result<Outcome, Error> {
@@ -95,6 +113,9 @@ impl Context {
         request.state = RequestState::Failed { reason, intent };
         request.updated_at = change.now;
         change.update(&request, version)?;
+        if let Some(succession) = self.succession(&request).await? {
+            succession.release(request.id, RenewalEnd::Failed(violations[0].to_string()), &mut change)?;
+        }
         match change.commit().await {
             Ok(_) => Ok(Outcome::Refused(Refusal { violations })),
             Err(error) if error.is_conflict() => self.settled_by_another(request.id).await,

@@ -13,7 +13,7 @@ use super::schema::{Claim, Entity, SerialClaim};
 use super::settings::name_taken;
 use crate::domain::{
     Actor, CertificateId, CertificateRecord, EventKind, IssuerId, IssuerKey, IssuerRecord, IssuerSpec, IssuerState,
-    KeyCustody, Octets, Slug,
+    KeyCustody, Octets, RenewalBudget, Slug,
 };
 use crate::signer::{Signer, SoftwareSigner};
 use crate::x509::tbs::Authority;
@@ -98,6 +98,7 @@ impl Context {
         record_certificate(&mut change, id, own)?;
         record.state = active(&chain);
         change.update(&record, version)?;
+        change.wakes(id)?;
         change.event(None, EventKind::IssuerSaved { issuer: id, what: "certificate installed".into() })?;
         commit_issuer(change, record).await
     }
@@ -126,7 +127,8 @@ impl Context {
         }
         record_certificate(&mut change, id, own)?;
         let state = active(&chain);
-        let record = IssuerRecord { id, name, key: pair.key, state, urls, created_at: change.now };
+        let renewals = RenewalBudget::default();
+        let record = IssuerRecord { id, name, key: pair.key, state, urls, renewals, created_at: change.now };
         save_new(&mut change, &record, "imported")?;
         commit_issuer(change, record).await
     }
@@ -246,7 +248,8 @@ fn signature_algorithm(spec: &IssuerSpec, by: &dyn Signer) -> Result<SignatureAl
 }
 
 fn record(spec: IssuerSpec, (id, key): (IssuerId, IssuerKey), state: IssuerState, change: &Change<'_>) -> IssuerRecord {
-    IssuerRecord { id, name: spec.name, key, state, urls: spec.urls, created_at: change.now }
+    let renewals = RenewalBudget::default();
+    IssuerRecord { id, name: spec.name, key, state, urls: spec.urls, renewals, created_at: change.now }
 }
 
 fn active(chain: &[Certificate]) -> IssuerState {

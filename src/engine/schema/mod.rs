@@ -1,6 +1,7 @@
 //! How the domain's values become documents: kinds, ids, index entries and readable columns.
 
 mod names;
+mod renewal;
 mod views;
 
 use serde::de::DeserializeOwned;
@@ -18,6 +19,9 @@ use crate::store::{IndexEntry, Key};
 
 use names::searchable_names;
 pub(in crate::engine) use names::{searchable, tag_entry};
+pub(in crate::engine) use renewal::{
+    Place, RENEWAL_BLOCKED, RENEWAL_DUE, RENEWAL_END, RenewalMeter, RenewalWalk, WalkOver, plan_key,
+};
 pub(in crate::engine) use views::SCHEMA;
 
 /// A value that is kept as a document.

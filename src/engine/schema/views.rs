@@ -1,7 +1,7 @@
 //! What is stored, and how it looks to a person.
 
-use super::{Claim, Entity, PolicyRecord, Replay, SealedKey, SerialClaim};
-use crate::domain::{Application, CertificateRecord, CertificateRequest, Event, IssuerRecord, Profile};
+use super::{Claim, Entity, PolicyRecord, RenewalMeter, RenewalWalk, Replay, SealedKey, SerialClaim};
+use crate::domain::{Application, CertificateRecord, CertificateRequest, Event, IssuerRecord, Profile, RenewalPlan};
 use crate::store::{Column, KindSchema, Schema};
 
 const fn column(name: &'static str, path: &'static str) -> Column {
@@ -86,6 +86,21 @@ pub(in crate::engine) const SCHEMA: Schema = Schema {
                 column("application", "application"),
             ],
         },
+        KindSchema {
+            kind: RenewalPlan::KIND,
+            view: "renewals",
+            columns: &[
+                column("certificate", "certificate"),
+                column("application", "application"),
+                column("profile", "profile"),
+                column("ends_at", "ends_at"),
+                column("state", "state.state"),
+                column("due_at", "state.due_at"),
+                column("reason", "state.reason"),
+            ],
+        },
+        KindSchema { kind: RenewalMeter::KIND, view: "renewal_meters", columns: &[column("used", "used")] },
+        KindSchema { kind: RenewalWalk::KIND, view: "renewal_walks", columns: &[column("since", "since")] },
         KindSchema { kind: Claim::KIND, view: "names", columns: &[column("owner", "owner")] },
         KindSchema { kind: SerialClaim::KIND, view: "serials", columns: &[column("certificate", "certificate")] },
         KindSchema { kind: SealedKey::KIND, view: "private_keys", columns: &[] },
