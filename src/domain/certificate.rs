@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::{ApplicationId, CertificateId, IssuerId, Metadata, PolicyId, Principal, ProfileId, RequestId};
+use super::{ApplicationId, CertificateId, IssuerId, Metadata, Method, PolicyId, Principal, ProfileId, RequestId};
 use crate::x509::{Certificate, CertificateError, KeyAlgorithm, RevocationReason, San, Serial, Subject, Validity};
 
 /// A certificate as the inventory keeps it. What it says is in its DER; the fields beside it are for searching.
@@ -44,6 +44,9 @@ pub struct CertificateRecord {
     /// The shard of the issuer's CRL that tells of its revocation; named in its CRL distribution point.
     #[serde(default, skip_serializing_if = "is_first_shard")]
     pub crl_shard: u32,
+    /// The method that it was asked for by; `None` for an issuer's own, and for imported ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<Method>,
     /// Where it came from.
     pub origin: Origin,
     /// Who asked for it or imported it.

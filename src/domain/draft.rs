@@ -2,6 +2,7 @@
 
 mod defaults;
 mod limits;
+mod renewal;
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,7 @@ use time::OffsetDateTime;
 
 use super::enrollment::{Names, Source, Terms, Values};
 use super::policy::{Policy, Problem, Verdict, Violation};
-use super::{Defaults, Method, Profile, Span};
+use super::{Defaults, KeyCustody, Method, Profile, Span};
 use crate::x509::{
     Attribute, BasicConstraints, Content, Csr, ExtendedKeyUsage, InvalidValue, KeyAlgorithm, KeyUsage, KeyUsages, San,
     SignatureAlgorithm, Subject, UnknownExtension, lint_content,
@@ -49,8 +50,17 @@ pub struct Asked<'a> {
     pub names: &'a Names,
     /// What else is asked.
     pub terms: &'a Terms,
-    /// What the certificate says that is renewed; `None` if none is.
-    pub predecessor: Option<&'a Content>,
+    /// The certificate that is renewed; `None` if none is.
+    pub predecessor: Option<Predecessor<'a>>,
+}
+
+/// What a renewal begins with.
+#[derive(Clone, Copy, Debug)]
+pub struct Predecessor<'a> {
+    /// What the certificate says that is renewed.
+    pub content: &'a Content,
+    /// Where its key is.
+    pub custody: KeyCustody,
 }
 
 impl<'a> Asked<'a> {
@@ -70,14 +80,20 @@ pub fn complete(
     setting: (&Profile, &Policy, &IssuerTerms),
     now: OffsetDateTime,
 ) -> Draft {
-    let Asked { source, names, terms, .. } = asked;
+    let Asked { source, names, terms, predecessor } = asked;
     let (profile, policy, issuer) = setting;
-    let (defaults, backdate) = (&profile.defaults, profile.backdate);
-    let completion = Completion { terms, defaults, backdate, policy, issuer, method, now, violations: Vec::new() };
+    let inherited = predecessor.map(|of| renewal::inherited(of.content));
+    let (defaults, backdate) = (inherited.as_ref().unwrap_or(&profile.defaults), profile.backdate);
+    let (kept, violations) = (None, Vec::new());
+    let completion = Completion { terms, defaults, backdate, policy, issuer, method, now, kept, violations };
     match source {
         Source::Managed => completion.managed(names),
         Source::Csr(csr) => completion.csr(csr, names),
-        Source::Renewal { .. } => completion.managed(names),
+        Source::Renewal { key, .. } => match predecessor {
+            Some(of) => completion.renewal(key, names, of),
+            // Nobody knows what to keep: the profile's defaults would be a guess.
+            None => completion.without_predecessor(names),
+        },
     }
 }
 
@@ -89,6 +105,8 @@ struct Completion<'a> {
     issuer: &'a IssuerTerms,
     method: Method,
     now: OffsetDateTime,
+    /// What is renewed.
+    kept: Option<Content>,
     violations: Vec<Violation>,
 }
 
@@ -113,6 +131,11 @@ impl Completion<'_> {
         self.finish(Parts { subject, sans, key_algorithm, usages, purposes, constraints, ignored: Vec::new() })
     }
 
+    fn without_predecessor(mut self, names: &Names) -> Draft {
+        self.report("certificate", Problem::Missing, "request: the certificate to renew", "");
+        self.managed(names)
+    }
+
     fn csr(mut self, csr: &Csr, names: &Names) -> Draft {
         self.refuse_names_beside_csr(names);
         let asked = csr.extensions();
@@ -134,7 +157,7 @@ impl Completion<'_> {
     }
 
     fn refuse_names_beside_csr(&mut self, names: &Names) {
-        if *names != Names::default() {
+        if !names.say_nothing() {
             let seen =
                 "subject, names, usages and key come from the certificate request and can not be asked beside it";
             self.report("names", Problem::Conflict, "request", seen);
@@ -204,8 +227,9 @@ impl Completion<'_> {
     }
 
     fn sans(&mut self, names: &Names) -> Vec<San> {
-        let mut sans = Vec::with_capacity(names.sans.len());
-        for (at, spec) in names.sans.iter().enumerate() {
+        let asked = names.sans.as_deref().unwrap_or_default();
+        let mut sans = Vec::with_capacity(asked.len());
+        for (at, spec) in asked.iter().enumerate() {
             match San::parse(spec.kind, &spec.value) {
                 Ok(san) => sans.push(san),
                 Err(error) => self.violations.push(invalid(format!("sans[{at}]"), &error)),
@@ -256,6 +280,7 @@ impl Completion<'_> {
         let possible = if own.is_empty() { subject_key.signature_algorithms() } else { own.as_slice() };
         let listed = self.policy.spec().algorithms.signature.as_deref();
         let supplied = self.terms.signature_algorithm.or(self.defaults.signature_algorithm);
+        let supplied = supplied.or_else(|| self.kept_signature(possible));
         let agreed = possible.iter().copied().find(|each| listed.is_none_or(|listed| listed.contains(each)));
         let chosen = supplied.or(agreed).or_else(|| listed.and_then(|listed| listed.first().copied()));
         let chosen = chosen.unwrap_or(possible[0]);

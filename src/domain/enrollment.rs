@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use time::OffsetDateTime;
 
 use super::policy::Table;
-use super::{ApplicationId, CertificateId, Method, ProfileId, Span};
+use super::{ApplicationId, CertificateId, CertificateRecord, Method, ProfileId, Span};
 use crate::x509::{
     Attribute, BasicConstraints, Csr, ExtendedKeyUsage, KeyAlgorithm, KeyUsages, SanKind, SanSpec, SignatureAlgorithm,
 };
@@ -47,7 +47,8 @@ pub struct Enrollment {
     pub names: Names,
     /// What else is asked.
     pub terms: Terms,
-    /// Tags for request and certificate; see [`Metadata`](super::Metadata) for their limits.
+    /// Tags for request and certificate; see [`Metadata`](super::Metadata) for their limits. A renewal without any keeps those
+    /// of the certificate that it replaces.
     pub metadata: BTreeMap<String, String>,
     /// The same key with the same content gets the same certificate; with other content it is refused. Kept per
     /// Application and requester, 1 to 200 characters.
@@ -81,16 +82,17 @@ pub enum RenewalKey {
     Csr(Box<Csr>),
 }
 
-/// What a managed-key request says about subject and key. Absent fields take the profile's default.
+/// What a managed-key request says about subject and key. Absent fields take the profile's default; of a renewal, what the
+/// predecessor says. Lists replace the whole list; an empty one clears it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Names {
-    /// Subject attributes: absent takes the profile's default, `null` clears it, a value replaces it.
+    /// Subject attributes: absent takes the profile's default, or keeps the predecessor's; `null` clears it, a value replaces it.
     #[serde(skip_serializing_if = "Table::is_empty")]
     pub subject: Table<Attribute, Option<Values>>,
-    /// Subject alternative names.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub sans: Vec<SanSpec>,
+    /// Subject alternative names: absent has none, or those of the certificate that is renewed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sans: Option<Vec<SanSpec>>,
     /// The key's algorithm.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_algorithm: Option<KeyAlgorithm>,
@@ -100,6 +102,14 @@ pub struct Names {
     /// The extended key usages.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extended_key_usages: Option<Vec<ExtendedKeyUsage>>,
+}
+
+impl Names {
+    /// Whether nothing is asked.
+    pub(crate) fn say_nothing(&self) -> bool {
+        let no_sans = self.sans.as_ref().is_none_or(Vec::is_empty);
+        no_sans && *self == Self { sans: self.sans.clone(), ..Self::default() }
+    }
 }
 
 /// One text or several.
@@ -190,6 +200,14 @@ impl Enrollment {
         Self::new(application, profile, Source::Csr(Box::new(csr)))
     }
 
+    /// An ask by library call for a certificate in place of `record`, on a new key; see [`key`](Self::key) for others. What it
+    /// says is kept but for what is asked here. `None` if `record` belongs to no Application or profile.
+    pub fn renewal(record: &CertificateRecord) -> Option<Self> {
+        let (application, (profile, _)) = record.application.zip(record.profile)?;
+        let source = Source::Renewal { certificate: record.id, key: RenewalKey::New };
+        Some(Self::new(application, profile, source))
+    }
+
     fn new(application: ApplicationId, profile: ProfileId, source: Source) -> Self {
         Self {
             application,
@@ -201,6 +219,22 @@ impl Enrollment {
             metadata: BTreeMap::new(),
             idempotency_key: None,
         }
+    }
+
+    /// Sets the key of a renewal; of no effect on what renews nothing.
+    #[must_use]
+    pub fn key(mut self, wanted: RenewalKey) -> Self {
+        if let Source::Renewal { key, .. } = &mut self.source {
+            *key = wanted;
+        }
+        self
+    }
+
+    /// Leaves out the subject alternative names that a renewal would keep.
+    #[must_use]
+    pub fn without_sans(mut self) -> Self {
+        self.names.sans = Some(Vec::new());
+        self
     }
 
     /// Sets the common name. Relying parties look at subject alternative names (RFC 9525): add the name as one, too.
@@ -233,7 +267,7 @@ impl Enrollment {
     /// Adds a subject alternative name.
     #[must_use]
     pub fn san(mut self, kind: SanKind, value: &str) -> Self {
-        self.names.sans.push(SanSpec { kind, value: value.to_owned() });
+        self.names.sans.get_or_insert_default().push(SanSpec { kind, value: value.to_owned() });
         self
     }
 

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use super::certificate::Octets;
 use super::policy::Table;
-use super::{CertificateId, CrlSettings, IssuerId, Principal, Slug, Span, StatusSettings, Values};
+use super::{CertificateId, CrlSettings, IssuerId, Principal, RenewalBudget, Slug, Span, StatusSettings, Values};
 use crate::x509::tbs::SHARD;
 use crate::x509::{
     Attribute, BasicConstraints, InvalidValue, KeyAlgorithm, KeyUsage, KeyUsages, Serial, SignatureAlgorithm, Subject,
@@ -135,6 +135,9 @@ pub struct IssuerRecord {
     /// How it tells which of its certificates are revoked.
     #[serde(default)]
     pub status: StatusSettings,
+    /// How many certificates below it may renew by themselves.
+    #[serde(default, skip_serializing_if = "RenewalBudget::is_unlimited")]
+    pub renewals: RenewalBudget,
     /// When it was made.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,

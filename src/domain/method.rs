@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Span;
+use super::{AutoRenewal, Span};
 use crate::x509::InvalidValue;
 
 /// How a certificate is asked for.
@@ -93,10 +93,9 @@ impl Methods {
     /// Every setting out of its bounds, with its path.
     pub fn faults(&self) -> Vec<(String, InvalidValue)> {
         let mut faults = Vec::new();
-        let renew_before = self.api.as_ref().and_then(|api| api.auto_renew_before);
-        if let Some(span) = renew_before.filter(|span| span.as_seconds() == 0) {
-            let error = InvalidValue::new("duration", span.to_string(), "more than 0s");
-            faults.push(("api.auto_renew_before".into(), error));
+        let auto_renew = self.api.as_ref().and_then(|api| api.auto_renew.as_ref());
+        if let Some(error) = auto_renew.and_then(|auto_renew| auto_renew.fault(None)) {
+            faults.push(("api.auto_renew".into(), error));
         }
         if let Some(ScepChallenge::Dynamic { expires_after, max_pending }) =
             self.scep.as_ref().map(|scep| scep.challenge)
@@ -118,9 +117,10 @@ impl Methods {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApiSettings {
-    /// How long before notAfter certificates with managed keys renew by themselves; `None` leaves it to their owners.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub auto_renew_before: Option<Span>,
+    /// Whether and when certificates with managed keys renew by themselves; `None` leaves it to the profile. In data
+    /// `auto_renew_before` means the same.
+    #[serde(default, alias = "auto_renew_before", skip_serializing_if = "Option::is_none")]
+    pub auto_renew: Option<AutoRenewal>,
 }
 
 /// Settings of ACME enrollment.

@@ -23,6 +23,7 @@ mod metadata;
 mod method;
 mod preset;
 mod profile;
+mod renewal;
 mod request;
 mod revocation;
 mod role;
@@ -44,7 +45,7 @@ pub(crate) use approval::{Candidate, Count, drift, shown_octets};
 pub(crate) use audit::{AuditBlock, BlockEvents, SealedEvent, event_digest};
 pub use audit::{AuditFault, AuditHead, AuditReport};
 pub use certificate::{CertificateRecord, CertificateState, CertificateStatus, KeyCustody, Octets, Origin};
-pub use draft::{Asked, Draft, IssuerTerms, complete};
+pub use draft::{Asked, Draft, IssuerTerms, Predecessor, complete};
 pub use enrollment::{Enrollment, Names, RenewalKey, Source, Terms, Values};
 pub use event::{Decision, Event, EventKind};
 pub use id::{
@@ -63,6 +64,11 @@ pub use method::{
 pub use policy::{Policy, PolicySpec, Verdict, Violation};
 pub use preset::Preset;
 pub use profile::{Defaults, IssuerChoice, Profile, ProfileError, ProfileSpec};
+pub use renewal::{
+    AutoRenewal, BlockedOn, Eligibility, Fraction, Ineligibility, IssuerStanding, Lead, Life, LocalTime, OpeningSpec,
+    RenewalBudget, RenewalPlan, RenewalSetting, RenewalState, RenewalWindow, RenewalWindowSpec, Renewing, Schedule,
+    Surroundings, TimeZone, Urgency, Weekday, eligibility,
+};
 pub use request::{CertificateRequest, Intent, KeyHandover, RequestState, RequestStatus};
 pub(crate) use revocation::revoked;
 pub use revocation::{CertificateRef, KeyProof, Revocation, RevocationFault};

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use super::draft::judge_defaults;
 use super::enrollment::Values;
 use super::policy::{Policy, Table, Violation};
-use super::{IssuerId, PolicyId, ProfileId, Slug, Span};
+use super::{AutoRenewal, IssuerId, PolicyId, ProfileId, Slug, Span};
 use crate::x509::{
     Attribute, BasicConstraints, ExtendedKeyUsage, InvalidValue, KeyAlgorithm, KeyUsages, SignatureAlgorithm,
 };
@@ -40,6 +40,9 @@ pub struct ProfileSpec {
     /// from there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backdate: Option<Span>,
+    /// Whether and when certificates with managed keys renew by themselves, unless an attachment says otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auto_renew: Option<AutoRenewal>,
 }
 
 /// Who signs the certificates of a profile.
@@ -99,6 +102,9 @@ pub struct Profile {
     pub defaults: Defaults,
     /// How far notBefore is set before the moment of issue.
     pub backdate: Option<Span>,
+    /// Whether and when certificates with managed keys renew by themselves, unless an attachment says otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auto_renew: Option<AutoRenewal>,
     /// When this revision was made.
     #[serde(with = "time::serde::rfc3339")]
     pub updated_at: OffsetDateTime,
@@ -142,7 +148,8 @@ impl ProfileError {
 impl ProfileSpec {
     /// A profile without defaults, named after its policy.
     pub fn new(name: Slug, issuer: IssuerChoice<Slug>, policy: Slug) -> Self {
-        Self { name, description: String::new(), issuer, policy, defaults: Defaults::default(), backdate: None }
+        let (defaults, description) = (Defaults::default(), String::new());
+        Self { name, description, issuer, policy, defaults, backdate: None, auto_renew: None }
     }
 
     /// Checks the profile against its policy, as of `now`: no default may break a rule.
@@ -159,6 +166,9 @@ impl ProfileSpec {
             let error =
                 InvalidValue::new("duration", self.backdate.map(String::from).unwrap_or_default(), "at most 30d");
             values.push(("backdate".to_owned(), error));
+        }
+        if let Some(error) = self.auto_renew.as_ref().and_then(|auto_renew| auto_renew.fault(self.defaults.ttl)) {
+            values.push(("auto_renew".to_owned(), error));
         }
         let violations = judge_defaults(self, policy, now);
         if values.is_empty() && violations.is_empty() { Ok(()) } else { Err(ProfileError { values, violations }) }

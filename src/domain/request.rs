@@ -96,16 +96,6 @@ pub enum KeyHandover {
     Owed,
 }
 
-impl KeyHandover {
-    /// What a key's holder gets that could not be answered at once.
-    pub(crate) fn of(custody: KeyCustody) -> Self {
-        match custody {
-            KeyCustody::Managed => Self::Owed,
-            KeyCustody::Client => Self::Done,
-        }
-    }
-}
-
 impl CertificateRequest {
     /// The approval that it waits for, or that was decided on; `None` if it needed none.
     pub fn approval(&self) -> Option<&Approval> {
@@ -208,6 +198,8 @@ pub struct Intent {
     pub public_key: Octets,
     /// Whether the subject's key is kept here.
     pub custody: KeyCustody,
+    /// Whether the requester is owed the key, should no answer hold it.
+    pub handover: KeyHandover,
     /// When signing is tried again, should nobody report back.
     #[serde(with = "time::serde::rfc3339")]
     pub retry_at: OffsetDateTime,

@@ -1,7 +1,7 @@
 //! Why a verb of the engine did not do what was asked.
 
 use crate::domain::policy::PolicyError;
-use crate::domain::{Action, CertificateId, ProfileError, RevocationFault, Slug, VoteRefusal};
+use crate::domain::{Action, CertificateId, Ineligibility, ProfileError, RevocationFault, Slug, VoteRefusal};
 use crate::entropy::EntropyError;
 use crate::sealer::SealError;
 use crate::signer::{SignError, SoftwareSignerError};
@@ -99,6 +99,12 @@ pub enum Error {
         certificate: CertificateId,
         /// Why not.
         reason: RevocationFault,
+    },
+    /// A certificate can not be renewed: every reason.
+    #[error("it can not be renewed: {}", reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    NotRenewable {
+        /// The reasons, at least one.
+        reasons: Vec<Ineligibility>,
     },
     /// Others changed the same things again and again. Nothing was written; try again.
     #[error("too many others changed the same things; nothing was written")]

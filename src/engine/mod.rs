@@ -22,6 +22,7 @@ mod issue;
 mod issuers;
 mod outcome;
 mod query;
+mod renewal;
 mod revocation;
 mod schema;
 mod session;
@@ -42,6 +43,7 @@ pub use impact::ImpactWalk;
 pub use inventory::{Import, ImportOutcome};
 pub use outcome::{Chain, Issued, Outcome, Pending, PendingReason, Refusal, Root, SubjectKey};
 pub use query::{CertificateQuery, NameQuery, Page, PageToken};
+pub use renewal::RenewalView;
 pub use revocation::Crl;
 pub use schema::{Notification, NotificationChannel, PolicyRecord};
 pub use session::Session;
@@ -102,8 +104,10 @@ impl Engine {
         self.context.audit_head().await
     }
 
-    /// Seals new events into the audit chain, and does at most `limit` items that are due (1 to 1000; what is beyond is cut): requests whose signing was cut off,
-    /// alerts, notifications, and records that have expired. The longest overdue come first. Any number of workers may call it on one store.
+    /// Seals new events into the audit chain, and does at most `limit` items that are due (1 to 1000; what is beyond is cut):
+    /// requests whose signing was cut off, renewals, revocation lists, deployments, alerts, notifications, and records that
+    /// have expired. The longest overdue come first; of renewals, those whose certificates end first. Any number of workers
+    /// may call it on one store.
     ///
     /// If the report's [`total`](DueReport::total) is `limit`, more may be due: call again.
     ///

@@ -29,6 +29,9 @@ impl Context {
         let name = record.spec.name.clone();
         save(&mut change, &record, earlier.as_ref(), &name)?;
         change.create(&Revision { id: id.to_string(), revision, value: record.clone() })?;
+        if earlier.is_some() {
+            change.wakes(id)?;
+        }
         change.event(None, EventKind::PolicySaved { policy: id, revision })?;
         change.commit().await.map_err(|error| name_taken(error, PolicyRecord::KIND, &name))?;
         Ok(record)
@@ -47,14 +50,21 @@ impl Context {
         let earlier: Option<Versioned<Profile>> = self.find_named(&spec.name).await?;
         let fresh = ProfileId::new(change.now, change.random.take()?);
         let (id, revision) = earlier.as_ref().map_or((fresh, 1), |e| (e.value.id, e.value.revision + 1));
-        let ProfileSpec { name, description, defaults, backdate, .. } = spec;
+        let ProfileSpec { name, description, defaults, backdate, auto_renew, .. } = spec;
         let (policy, updated_at) = (policy.value.id, change.now);
-        let profile = Profile { id, revision, name, description, issuer, policy, defaults, backdate, updated_at };
+        let profile =
+            Profile { id, revision, name, description, issuer, policy, defaults, backdate, auto_renew, updated_at };
         if let Some(unchanged) = earlier.as_ref().filter(|earlier| earlier.value.says_the_same(&profile)) {
             return Ok(unchanged.value.clone());
         }
         save(&mut change, &profile, earlier.as_ref(), &profile.name)?;
         change.create(&Revision { id: id.to_string(), revision, value: profile.clone() })?;
+        if let Some(earlier) = &earlier {
+            change.wakes(id)?;
+            if earlier.value.auto_renew != profile.auto_renew {
+                change.replans(id, None)?;
+            }
+        }
         change.event(None, EventKind::ProfileSaved { profile: id, revision })?;
         change.commit().await.map_err(|error| name_taken(error, Profile::KIND, &profile.name))?;
         Ok(profile)
@@ -116,6 +126,7 @@ impl Context {
             let id: ProfileId = self.resolve(Profile::KIND, attachment.profile.as_str()).await?;
             let profile: Versioned<Profile> = self.load(&id.to_string()).await?;
             fit_methods(&profile.value, &attachment.methods)?;
+            fit_renewal(&profile.value, &attachment.methods)?;
             attachments.push(Attachment { profile: id, methods: attachment.methods.clone() });
         }
         let mut change = self.change(actor, self.now())?;
@@ -208,6 +219,7 @@ impl Context {
         }
         let attached: Versioned<Profile> = self.load(&profile.to_string()).await?;
         fit_methods(&attached.value, &methods)?;
+        fit_renewal(&attached.value, &methods)?;
         let set = |application: &mut Application| {
             let attachment = application.attachments.iter_mut().find(|each| each.profile == profile);
             if let Some(attachment) = attachment {
@@ -323,8 +335,15 @@ impl Context {
     ) -> Result<Application, Error> {
         let Versioned { value: mut application, version } = application;
         let unreachable = application.unreachable_approvals();
+        let attached = application.attachments.clone();
         edit(&mut application);
         let mut change = self.change(actor, self.now())?;
+        if application.attachments != attached {
+            change.wakes(application.id)?;
+            for profile in replanned(&attached, &application.attachments) {
+                change.replans(profile, Some(application.id))?;
+            }
+        }
         application.updated_at = change.now;
         change.update(&application, version)?;
         change.event(Some(application.id), EventKind::ApplicationChanged { what: what.to_owned() })?;
@@ -386,6 +405,23 @@ fn fit_methods(profile: &Profile, methods: &Methods) -> Result<(), Error> {
             Err(Error::Invalid { faults: vec![("methods".into(), error)] })
         }
     }
+}
+
+/// The window of an attachment must open in time for certificates of the profile's usual length.
+fn fit_renewal(profile: &Profile, methods: &Methods) -> Result<(), Error> {
+    let auto_renew = methods.api.as_ref().and_then(|api| api.auto_renew.as_ref());
+    match auto_renew.and_then(|auto_renew| auto_renew.fault(profile.defaults.ttl)) {
+        None => Ok(()),
+        Some(error) => Err(Error::Invalid { faults: vec![("methods.api.auto_renew".into(), error)] }),
+    }
+}
+
+/// The profiles whose attachment says something else about renewal than before. What is detached needs no new plan: it is
+/// found out when it is due.
+fn replanned(before: &[Attachment], now: &[Attachment]) -> Vec<ProfileId> {
+    let said = |attachment: &Attachment| attachment.methods.api.as_ref().map(|api| api.auto_renew.clone());
+    let same = |each: &Attachment| before.iter().any(|old| old.profile == each.profile && said(old) == said(each));
+    now.iter().filter(|each| !same(each)).map(|each| each.profile).collect()
 }
 
 fn with_creator(mut members: Vec<Member>, actor: &Actor) -> Vec<Member> {

@@ -15,9 +15,10 @@ use crate::crypto;
 use crate::domain::policy::{Problem, Violation};
 use crate::domain::{
     Action, Actor, Application, Asked, CertificateId, CertificateRequest, Draft, Enrollment, EventKind, Metadata,
-    RequestId, Source, complete,
+    Predecessor, RenewalKey, RequestId, Source, complete,
 };
 use crate::store::{Batch, Write};
+use crate::x509::PublicKey;
 
 /// How long an idempotency key is remembered.
 const REPLAY_WINDOW: Duration = Duration::hours(24);
@@ -30,6 +31,10 @@ const RETRY_AFTER_VOTE: std::time::Duration = std::time::Duration::from_secs(60)
 impl Context {
     /// Judges a request and, if it is permitted, issues.
     pub(super) async fn submit(&self, actor: &Actor, enrollment: &Enrollment) -> Result<Outcome, Error> {
+        if let Source::Renewal { .. } = &enrollment.source {
+            // Its predecessor must be read and claimed, too.
+            return Box::pin(self.submit_renewal(actor, enrollment)).await;
+        }
         let idempotency = Idempotency::of(actor, enrollment)?;
         let mut cached = self.cached_setting(enrollment.application, enrollment.profile);
         for _ in 0..MOST_ATTEMPTS {
@@ -43,7 +48,7 @@ impl Context {
             };
             let now = self.now();
             let allowed = self.authorize_submit(actor, &setting.application.value);
-            match allowed.map(|()| self.decide(enrollment, &setting, now)) {
+            match allowed.map(|()| self.decide(enrollment, &setting, (None, now))) {
                 // A refusal by a cached setting may be out of date.
                 Err(_) | Ok(Err(_)) if is_cached => {}
                 Err(error) => return Err(error),
@@ -83,8 +88,11 @@ impl Context {
         actor: &Actor,
         enrollment: &Enrollment,
     ) -> Result<Result<Draft, Refusal>, Error> {
+        if let Source::Renewal { .. } = &enrollment.source {
+            return self.dry_renewal(actor, enrollment).await;
+        }
         let setting = self.setting_for(actor, enrollment).await?;
-        Ok(self.decide(enrollment, &setting, self.now()))
+        Ok(self.decide(enrollment, &setting, (None, self.now())))
     }
 
     /// What a request is judged by, read anew; nothing is told of it to those who may not ask here.
@@ -104,14 +112,14 @@ impl Context {
         &self,
         enrollment: &Enrollment,
         setting: &Setting,
-        now: OffsetDateTime,
+        (predecessor, now): (Option<Predecessor<'_>>, OffsetDateTime),
     ) -> Result<Draft, Refusal> {
         if setting.application.value.attachment(enrollment.profile).is_none() {
             // Nothing more: what a policy says is not for Applications that its profile is not attached to.
             return Err(Refusal { violations: attachment_violations(enrollment, setting) });
         }
         let Enrollment { source, names, terms, .. } = enrollment;
-        let asked = Asked { source, names, terms, predecessor: None };
+        let asked = Asked { source, names, terms, predecessor };
         let setting_terms = (&setting.profile.value, &setting.rules, &setting.terms);
         let draft = complete(asked, enrollment.method, setting_terms, now);
         let mut violations = attachment_violations(enrollment, setting);
@@ -128,11 +136,18 @@ impl Context {
     }
 
     fn blocked_key(&self, enrollment: &Enrollment) -> Option<Violation> {
-        let Source::Csr(csr) = &enrollment.source else { return None };
+        let (Source::Csr(csr) | Source::Renewal { key: RenewalKey::Csr(csr), .. }) = &enrollment.source else {
+            return None;
+        };
         if self.blocked_keys.is_empty() {
             return None;
         }
-        let refusal = self.blocked_keys.check(csr.public_key()).err()?;
+        self.blocked_violation(csr.public_key())
+    }
+
+    /// Against a key that is never certified.
+    pub(super) fn blocked_violation(&self, key: &PublicKey) -> Option<Violation> {
+        let refusal = self.blocked_keys.check(key).err()?;
         Some(Violation {
             field: "csr.public_key".into(),
             problem: Problem::Denied,
@@ -153,7 +168,7 @@ impl Context {
     }
 
     /// The outcome of an earlier request with the same idempotency key.
-    async fn replay(
+    pub(super) async fn replay(
         &self,
         actor: &Actor,
         enrollment: &Enrollment,
@@ -272,7 +287,7 @@ pub(super) struct Idempotency {
 }
 
 impl Idempotency {
-    fn of(actor: &Actor, enrollment: &Enrollment) -> Result<Option<Self>, Error> {
+    pub(super) fn of(actor: &Actor, enrollment: &Enrollment) -> Result<Option<Self>, Error> {
         let Some(key) = &enrollment.idempotency_key else { return Ok(None) };
         if !(1..=200).contains(&key.chars().count()) || key.chars().any(char::is_control) {
             let reason = "1 to 200 characters without control characters are accepted".to_owned();
@@ -283,8 +298,17 @@ impl Idempotency {
         let key = hex(&crypto::sha256(&serde_json::to_vec(&owned).map_err(Error::encoding)?));
         let Enrollment { profile, method, names, terms, metadata, .. } = enrollment;
         let mut content = serde_json::to_vec(&(profile, method, names, terms, metadata)).map_err(Error::encoding)?;
-        if let Source::Csr(csr) = &enrollment.source {
-            content.extend_from_slice(csr.der());
+        match &enrollment.source {
+            Source::Managed => {}
+            Source::Csr(csr) => content.extend_from_slice(csr.der()),
+            Source::Renewal { certificate, key } => {
+                content.extend_from_slice(certificate.to_string().as_bytes());
+                match key {
+                    RenewalKey::New => content.extend_from_slice(b"new"),
+                    RenewalKey::Reused => content.extend_from_slice(b"reused"),
+                    RenewalKey::Csr(csr) => content.extend_from_slice(csr.der()),
+                }
+            }
         }
         Ok(Some(Self { key, digest: hex(&crypto::sha256(&content)) }))
     }

@@ -236,7 +236,7 @@ impl Request {
     pub(super) fn names(&self) -> Names {
         Names {
             subject: self.subject.clone(),
-            sans: self.sans.clone(),
+            sans: Some(self.sans.clone()),
             key_algorithm: self.key_algorithm,
             key_usages: self.key_usages,
             extended_key_usages: self.extended_key_usages.clone(),

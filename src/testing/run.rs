@@ -37,6 +37,7 @@ impl PolicyTable {
             policy: PolicyId::new(now, [0; 10]),
             defaults: self.defaults.clone().or_else(preset).unwrap_or_default(),
             backdate: None,
+            auto_renew: None,
             updated_at: now,
         }
     }

@@ -16,8 +16,8 @@ pub(in crate::domain) fn judge_defaults(profile: &ProfileSpec, policy: &Policy, 
     };
     let issuer = &IssuerTerms { signature_algorithms, not_after: None, path_length: None };
     let (terms, defaults, backdate) = (&Terms::default(), &profile.defaults, profile.backdate);
-    let method = Method::Api;
-    let completion = Completion { terms, defaults, backdate, policy, issuer, method, now, violations: Vec::new() };
+    let (method, kept, violations) = (Method::Api, None, Vec::new());
+    let completion = Completion { terms, defaults, backdate, policy, issuer, method, now, kept, violations };
     let draft = completion.managed(&Names::default());
     let judged = policy.judge(&draft.content, now).into_violations();
     let unsound = lint_content(&draft.content).into_iter().filter(|lint| is_of_defaults(lint, defaults));

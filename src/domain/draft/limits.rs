@@ -10,6 +10,11 @@ const NO_TIME: Span = Span::days(0);
 impl Completion<'_> {
     pub(super) fn validity(&mut self) -> Validity {
         let Terms { ttl, not_before, not_after, .. } = *self.terms;
+        let asks_nothing = ttl.is_none() && not_before.is_none() && not_after.is_none();
+        let kept = self.kept.as_ref().filter(|_| asks_nothing).and_then(|before| self.kept_validity(before));
+        if let Some(validity) = kept {
+            return validity;
+        }
         if ttl.is_some() && (not_before.is_some() || not_after.is_some()) {
             let seen = "ttl and not_before or not_after exclude each other";
             self.report("ttl", Problem::Conflict, "request", seen);

@@ -44,7 +44,9 @@ pub(super) fn approval_needed<'s>(
 }
 
 fn says_no_more(content: &Content, predecessor: &Content) -> bool {
-    let as_before = Content { validity: predecessor.validity, ..content.clone() };
+    // What it is signed with is the issuer's matter.
+    let Content { validity, signature_algorithm, .. } = *predecessor;
+    let as_before = Content { validity, signature_algorithm, ..content.clone() };
     as_before == *predecessor && content.validity.span() <= predecessor.validity.span()
 }
 

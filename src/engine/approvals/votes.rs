@@ -8,24 +8,32 @@ use super::digest_of;
 use crate::domain::policy::{Problem, Violation};
 use crate::domain::{
     Action, Actor, Application, Approval, Ballot, CertificateRequest, Count, Draft, Enrollment, EventKind, RequestId,
-    RequestState, VoteRefusal, drift,
+    RequestState, Source, VoteRefusal, drift,
 };
 use crate::engine::cache::Setting;
 use crate::engine::context::{Context, Versioned};
 use crate::engine::error::Error;
 use crate::engine::issue::Permit;
 use crate::engine::outcome::Outcome;
+use crate::engine::renewal::Succession;
 use crate::engine::schema::Entity;
 use crate::engine::submit::MOST_ATTEMPTS;
 
 /// A request, and the Application whose members decide on it.
 type Seen = (Versioned<CertificateRequest>, Versioned<Application>);
 
+/// What is asked, judged and found good, with the certificate that it is to replace.
+pub(super) struct Agreed {
+    enrollment: Enrollment,
+    draft: Draft,
+    succession: Option<Succession>,
+}
+
 /// What the rules of the moment say of what was kept.
 pub(super) struct Judgement {
     setting: Option<Arc<Setting>>,
     at: OffsetDateTime,
-    pub(super) result: Result<(Enrollment, Draft), Vec<Violation>>,
+    pub(super) result: Result<Agreed, Vec<Violation>>,
 }
 
 impl Context {
@@ -142,9 +150,13 @@ impl Context {
         let state = RequestState::AwaitingApproval(Box::new(approval));
         let kept = Versioned { value: CertificateRequest { state, ..request.value }, version: request.version };
         match (setting, result) {
-            (Some(setting), Ok((enrollment, draft))) => {
+            (Some(setting), Ok(Agreed { enrollment, draft, succession })) => {
                 let requester = kept.value.requester.clone();
-                let permit = Permit::new(setting, &enrollment, requester, (draft, at)).approved(kept, tells);
+                let mut permit = Permit::new(setting, &enrollment, requester, (draft, at)).approved(kept, tells);
+                if let (Source::Renewal { key, .. }, Some(succession)) = (&enrollment.source, succession) {
+                    let key = self.key_source(key, &succession.predecessor.value).await?;
+                    permit = permit.in_place_of(succession, key);
+                }
                 self.issue(actor, permit).await
             }
             (setting, result) => {
@@ -206,9 +218,17 @@ impl Context {
             Ok(enrollment) => enrollment,
             Err(refused) => return against(vec![no_longer("csr", refused.to_string())]),
         };
-        let result = match self.decide(&enrollment, &setting, at) {
+        let succession = self.succession(request).await?;
+        if request.replaces.is_some() && succession.is_none() {
+            return against(vec![no_longer("certificate", "the certificate to replace is not there any more".into())]);
+        }
+        let decided = match &succession {
+            Some(succession) => self.judge_renewal(&enrollment, &setting, (succession, at))?,
+            None => self.decide(&enrollment, &setting, (None, at)),
+        };
+        let result = match decided {
             Ok(draft) => match drifted(&enrollment, approval, &draft)? {
-                violations if violations.is_empty() => Ok((enrollment, draft)),
+                violations if violations.is_empty() => Ok(Agreed { enrollment, draft, succession }),
                 violations => Err(violations),
             },
             Err(refusal) => Err(refusal.violations),

@@ -16,9 +16,10 @@ use super::context::{Change, Context, decode};
 use super::error::Error;
 use super::housekeeping::Sweep;
 use super::schema::{
-    CrlRecord, Entity, Notification, OcspAnswer, Replay, ResponderRecord, Watch, Window, index, instant_of, sortable,
+    CrlRecord, Entity, Notification, OcspAnswer, RenewalWalk, Replay, ResponderRecord, Watch, Window, index,
+    instant_of, sortable,
 };
-use crate::domain::{CertificateRequest, Incident, IssuerRecord, Octets};
+use crate::domain::{CertificateRequest, Incident, IssuerRecord, Octets, RenewalPlan};
 use crate::store::{Hit, MAX_SCAN_LIMIT, Over, Scan, StoreError, Version};
 
 /// How many items of a round are under way at once, so that one that waits for its signer or target does not hold up all.
@@ -28,17 +29,23 @@ impl Context {
     /// Does at most `limit` items that are due, the longest overdue first. Cost follows what is due, not what is stored.
     pub(super) async fn run_due(&self, limit: usize) -> Result<DueReport, Error> {
         self.plan_sweeps().await?;
-        let mut scan = Scan::new(Over::Index(index::DUE.into()), limit.clamp(1, MAX_SCAN_LIMIT));
+        let limit = limit.clamp(1, MAX_SCAN_LIMIT);
+        let mut scan = Scan::new(Over::Index(index::DUE.into()), limit);
         scan.to = Some(format!("{}~", sortable(self.now())));
+        let mut hits = self.store.scan(&scan).await?;
+        let renewals = self.due_renewals(limit).await?;
+        // Of a round that is full, each side gets what the other does not need, and half of it at least.
+        hits.truncate((limit - renewals.len()).max(limit.div_ceil(2)));
         let mut report = DueReport::default();
         match self.seal_events(limit).await? {
             Sealing::Sealed(count) => report.sealed = count,
             Sealing::TakenByOthers => report.taken_by_others += 1,
         }
+        let left = limit.saturating_sub(hits.len());
         let is_notification = |hit: &Hit| hit.document.key.kind == Notification::<Octets>::KIND;
-        let (notifications, others): (Vec<Hit>, Vec<Hit>) =
-            self.store.scan(&scan).await?.into_iter().partition(is_notification);
+        let (notifications, others): (Vec<Hit>, Vec<Hit>) = hits.into_iter().partition(is_notification);
         self.work_through(&others, &mut report).await?;
+        self.renew_all(renewals.into_iter().take(left).collect(), &mut report).await?;
         // Last: a receiver that is slow to answer holds up nothing else.
         self.work_through(&notifications, &mut report).await?;
         Ok(report)
@@ -80,6 +87,8 @@ impl Context {
             Watch::KIND => self.watch_due(hit).await,
             Window::KIND => self.window_due(hit).await,
             Notification::<Octets>::KIND => self.deliver_due(hit).await,
+            RenewalWalk::KIND => self.walk_due(hit).await,
+            RenewalPlan::KIND => self.end_due(hit).await,
             _ => Ok(Work::Nothing),
         };
         match worked {

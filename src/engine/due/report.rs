@@ -8,6 +8,8 @@ pub struct DueReport {
     pub issued: usize,
     /// Certificates that were renewed.
     pub renewed: usize,
+    /// Renewals whose date was set anew, and walks over them, because settings were changed.
+    pub rescheduled: usize,
     /// Requests that nobody decided on in time.
     pub expired: usize,
     /// Steps of mass revocations.
@@ -41,6 +43,8 @@ pub(in crate::engine) enum Work {
     Published,
     Notified,
     Watched,
+    Renewed,
+    Rescheduled,
     Removed,
     Failed,
     Postponed,
@@ -53,7 +57,7 @@ impl DueReport {
     /// How many items were looked at.
     pub fn total(&self) -> usize {
         let done = self.issued + self.renewed + self.expired + self.revoked + self.published + self.deployed;
-        let told = self.notified + self.watched + self.sealed + self.removed;
+        let told = self.rescheduled + self.notified + self.watched + self.sealed + self.removed;
         done + told + self.failed + self.postponed + self.taken_by_others
     }
 
@@ -70,6 +74,8 @@ impl DueReport {
             Work::Published => self.published += 1,
             Work::Notified => self.notified += 1,
             Work::Watched => self.watched += 1,
+            Work::Renewed => self.renewed += 1,
+            Work::Rescheduled => self.rescheduled += 1,
             Work::Removed => self.removed += 1,
             Work::Failed => self.failed += 1,
             Work::Postponed => self.postponed += 1,

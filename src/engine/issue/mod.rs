@@ -13,6 +13,7 @@ use time::OffsetDateTime;
 use super::context::{Change, Context, Versioned};
 use super::error::Error;
 use super::outcome::{Chain, Issued, Outcome, Refusal, SubjectKey};
+use super::renewal::{Standing, plan_first};
 use super::submit::waiting;
 use crate::domain::policy::Violation;
 use crate::domain::{
@@ -23,7 +24,7 @@ use crate::signer::Locality;
 use crate::store::StoreError;
 use crate::x509::Serial;
 
-pub(super) use prepare::Permit;
+pub(super) use prepare::{KeySource, Permit};
 use prepare::{Prepared, SigningAuthority, SubjectKeyPair};
 pub(super) use record::{Facts, issuer_certificate, record_of, serial_claim};
 pub(super) use resume::{FIRST_RETRY, postpone};
@@ -58,7 +59,7 @@ impl Reserved {
             method: self.permit.method,
             requester: self.permit.requester.clone(),
             metadata: self.permit.metadata.clone(),
-            replaces: self.permit.replaces.as_ref().map(|replaced| replaced.value.id),
+            replaces: self.permit.replaces.as_ref().map(|replaced| replaced.predecessor.value.id),
             ignored_extensions: self.permit.draft.ignored_extensions.clone(),
             approval: self.permit.kept.as_ref().and_then(|kept| kept.value.approval().cloned().map(Box::new)),
             state,
@@ -67,21 +68,34 @@ impl Reserved {
         }
     }
 
-    /// The key, for an answer to the one who asked: whoever approves a request gets none.
-    fn answered_key(key: SubjectKeyPair, permit: &Permit) -> Option<SubjectKey> {
-        key.into_private().filter(|_| permit.kept.is_none())
-    }
-
-    fn handover(&self) -> KeyHandover {
-        if self.permit.kept.is_some() { KeyHandover::of(self.key.custody()) } else { KeyHandover::Done }
-    }
-
     /// Writes the request: a new one, or the one that was kept.
     fn save(&self, request: &CertificateRequest, change: &mut Change<'_>) -> Result<(), Error> {
         match &self.permit.kept {
             Some(kept) => change.update(request, kept.version),
             None => change.create(request),
         }
+    }
+}
+
+impl Permit {
+    /// Whether the answer goes to the one who asked: whoever approves a request gets no key, and due work keeps none.
+    fn is_answered_to(&self, actor: &Actor) -> bool {
+        self.kept.is_none() && *actor.principal() == self.requester
+    }
+
+    /// What the requester is owed if no answer holds the key. One that is used again was handed out before, and reading it
+    /// again is a permission of its own.
+    fn owed(&self) -> KeyHandover {
+        match self.key {
+            KeySource::Fresh => KeyHandover::Owed,
+            KeySource::Client(_) | KeySource::Stored(_) => KeyHandover::Done,
+        }
+    }
+
+    /// The key for an answer to `actor`.
+    fn answer(&self, actor: &Actor, key: SubjectKeyPair) -> Option<SubjectKey> {
+        let holds_it = self.owed() == KeyHandover::Owed && self.is_answered_to(actor);
+        if holds_it { key.into_private() } else { None }
     }
 }
 
@@ -106,7 +120,7 @@ impl Context {
         let reserved = Reserved { permit, request, certificate, key, by, prepared };
         self.reserve(&reserved, &mut change).await?;
         match reserved.by.signer.locality() {
-            Locality::InProcess => self.sign_and_commit(reserved, change).await,
+            Locality::InProcess => self.sign_and_commit(actor, reserved, change).await,
             Locality::Remote => self.commit_and_sign(actor, reserved, change).await,
         }
     }
@@ -129,22 +143,34 @@ impl Context {
         Ok(())
     }
 
-    async fn sign_and_commit(&self, reserved: Reserved, mut change: Change<'_>) -> Result<Outcome, Error> {
+    async fn sign_and_commit(
+        &self,
+        actor: &Actor,
+        reserved: Reserved,
+        mut change: Change<'_>,
+    ) -> Result<Outcome, Error> {
         let algorithm = reserved.prepared.view.content.signature_algorithm;
         let signature = reserved.by.signer.sign(algorithm, &reserved.prepared.tbs).await?;
-        let state = RequestState::Issued { certificate: reserved.certificate, handover: reserved.handover() };
+        let permit = &reserved.permit;
+        let handover = if permit.is_answered_to(actor) { KeyHandover::Done } else { permit.owed() };
+        let state = RequestState::Issued { certificate: reserved.certificate, handover };
         let request = reserved.request(state, change.now);
         let facts = reserved.facts();
         reserved.save(&request, &mut change)?;
         let chain = reserved.by.issuers();
         let certificate = reserved.prepared.assemble(&signature)?;
-        let record = record_of(&request, &certificate, facts, change.now);
+        let mut record = record_of(&request, &certificate, facts, change.now);
+        let standing = Standing::of(&reserved.permit.setting);
+        match &reserved.permit.replaces {
+            Some(succession) => succession.record(&mut record, &standing, &mut change)?,
+            None => plan_first(&record, &standing, &mut change)?,
+        }
         change.create(&record)?;
         change.event(Some(request.application), issued_event(&request, record.id))?;
         change.commit().await?;
         let chain = Chain::new(certificate, chain);
         let mut issued = Issued::new(request, record, chain);
-        issued.private_key = Reserved::answered_key(reserved.key, &reserved.permit);
+        issued.private_key = reserved.permit.answer(actor, reserved.key);
         Ok(Outcome::Issued(Box::new(issued)))
     }
 
@@ -165,6 +191,7 @@ impl Context {
             tbs: Octets(reserved.prepared.tbs.clone()),
             public_key: Octets(reserved.prepared.public_key.spki_der().to_vec()),
             custody: reserved.key.custody(),
+            handover: reserved.permit.owed(),
             retry_at: change.now + FIRST_RETRY,
             attempts: 1,
         };
@@ -172,9 +199,12 @@ impl Context {
         let policy = request.policy;
         change.event(Some(request.application), EventKind::IssuanceStarted { request: request.id, policy })?;
         reserved.save(&request, &mut change)?;
+        if let Some(succession) = &reserved.permit.replaces {
+            succession.claim(request.id, &mut change)?;
+        }
         let version = change.commit().await?;
         let id = request.id;
-        let key = Reserved::answered_key(reserved.key, &reserved.permit);
+        let key = reserved.permit.answer(actor, reserved.key);
         let is_owed = key.is_some();
         let mut resumed = self.resume(Versioned { value: request, version }, issuer, key).await;
         if matches!(&resumed, Ok(Outcome::Issued(issued)) if is_owed && issued.private_key.is_none()) {
@@ -208,7 +238,11 @@ impl Context {
 }
 
 fn issued_event(request: &CertificateRequest, certificate: CertificateId) -> EventKind {
-    EventKind::CertificateIssued { certificate, request: request.id, policy: request.policy }
+    let (id, policy) = (request.id, request.policy);
+    match request.replaces {
+        Some(replaces) => EventKind::CertificateRenewed { certificate, replaces, request: id, policy },
+        None => EventKind::CertificateIssued { certificate, request: id, policy },
+    }
 }
 
 impl Issued {

@@ -6,12 +6,12 @@ use time::OffsetDateTime;
 
 use crate::domain::policy::{Problem, Violation};
 use crate::domain::{
-    CertificateRecord, CertificateRequest, Draft, Enrollment, EventKind, Metadata, Method, Principal, RenewalKey,
-    Source,
+    CertificateRequest, Draft, Enrollment, EventKind, Metadata, Method, Principal, RenewalKey, Source,
 };
 use crate::engine::cache::{Issuer, Setting};
 use crate::engine::context::Versioned;
 use crate::engine::error::Error;
+use crate::engine::renewal::Succession;
 use crate::engine::submit::Idempotency;
 use crate::sealer::Secret;
 use crate::signer::{Signer, SoftwareSigner};
@@ -34,8 +34,8 @@ pub(in crate::engine) struct Permit {
     pub(super) kept: Option<Versioned<CertificateRequest>>,
     /// What the first commit tells beside what it does.
     pub(super) tells: Vec<EventKind>,
-    /// The certificate to replace, as it was read when the draft was judged.
-    pub(super) replaces: Option<Versioned<CertificateRecord>>,
+    /// The certificate to replace and the plan of its lineage, as they were read when the draft was judged.
+    pub(super) replaces: Option<Succession>,
 }
 
 /// Where a subject's key will come from.
@@ -84,6 +84,16 @@ impl Permit {
     pub(in crate::engine) fn approved(mut self, kept: Versioned<CertificateRequest>, tells: Vec<EventKind>) -> Self {
         self.kept = Some(kept);
         self.tells = tells;
+        self
+    }
+
+    /// In place of another certificate, on this key. Tags that are not given are kept.
+    pub(in crate::engine) fn in_place_of(mut self, succession: Succession, key: KeySource) -> Self {
+        if self.metadata.is_empty() {
+            self.metadata = succession.predecessor.value.metadata.clone();
+        }
+        self.key = key;
+        self.replaces = Some(succession);
         self
     }
 

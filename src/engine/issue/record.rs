@@ -32,6 +32,7 @@ pub(in crate::engine) fn record_of(
         policy: Some(request.policy),
         request: Some(request.id),
         origin: Origin::Profile,
+        method: Some(request.method),
         metadata: request.metadata.clone(),
         ..issuer_certificate(&request.requester, certificate, facts, now)
     }
@@ -57,6 +58,7 @@ pub(in crate::engine) fn issuer_certificate(
         replaces: None,
         replaced_by: None,
         crl_shard: facts.crl_shard,
+        method: None,
         origin: Origin::Issuer,
         requester: requester.clone(),
         custody: facts.custody,

@@ -8,15 +8,24 @@ use super::issued_event;
 use super::prepare::Prepared;
 use super::record::{Facts, record_of};
 use crate::crypto;
-use crate::domain::{Actor, CertificateRequest, EventKind, Intent, KeyHandover, RequestId, RequestState};
+use crate::domain::{
+    Actor, CertificateRecord, CertificateRequest, EventKind, Intent, KeyHandover, RequestId, RequestState,
+};
 use crate::engine::cache::Issuer;
 use crate::engine::context::{Context, Versioned};
 use crate::engine::error::Error;
 use crate::engine::outcome::{Chain, Issued, Outcome, Refusal, SubjectKey};
-use crate::engine::submit::{awaiting_approval, failed, waiting};
+use crate::engine::submit::{MOST_ATTEMPTS, awaiting_approval, failed, waiting};
 use crate::signer::SignError;
 use crate::store::StoreError;
-use crate::x509::{PublicKey, SignatureAlgorithm, TbsView};
+use crate::x509::{Certificate, PublicKey, SignatureAlgorithm, TbsView};
+
+/// Whether the one who waits for the answer gets the managed key in it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    WithKey,
+    WithoutKey,
+}
 
 /// How long a request may be in the hands of whoever submitted it before due work takes it up.
 pub(in crate::engine) const FIRST_RETRY: Duration = Duration::minutes(1);
@@ -66,15 +75,44 @@ impl Context {
         issuer: &Issuer,
         key: Option<SubjectKey>,
     ) -> Result<Outcome, Error> {
-        let Versioned { value: mut request, version } = request;
-        let RequestState::Issuing(intent) = &request.state else { return self.settled(request).await };
-        let Intent { certificate: id, custody, issuer: by, crl_shard, .. } = **intent;
-        let facts = Facts { id, custody, issuer: Some(by), crl_shard };
         let certificate = prepared.assemble(&signature)?;
+        let answer = if key.is_some() { Answer::WithKey } else { Answer::WithoutKey };
+        for _ in 0..MOST_ATTEMPTS {
+            match self.record_once(&request, &certificate, answer).await {
+                Err(error) if error.is_conflict() => {
+                    let standing: Versioned<CertificateRequest> = self.load(&request.value.id.to_string()).await?;
+                    if standing.version != request.version {
+                        return self.settled(standing.value).await;
+                    }
+                    // Something beside the request was changed: its predecessor, or what says when it renews.
+                }
+                Ok((request, record)) => {
+                    let chain = Chain::new(certificate, Arc::clone(&issuer.chain));
+                    let mut issued = Issued::new(request, record, chain);
+                    issued.private_key = key;
+                    return Ok(Outcome::Issued(Box::new(issued)));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Outcome::Pending(waiting(request.value.id)))
+    }
+
+    async fn record_once(
+        &self,
+        request: &Versioned<CertificateRequest>,
+        certificate: &Certificate,
+        answer: Answer,
+    ) -> Result<(CertificateRequest, CertificateRecord), Error> {
+        let Versioned { value: mut request, version } = request.clone();
+        let RequestState::Issuing(intent) = &request.state else { return Err(Error::Contended) };
+        let Intent { certificate: id, custody, issuer: by, crl_shard, handover, .. } = **intent;
+        let facts = Facts { id, custody, issuer: Some(by), crl_shard };
         let requester = Actor::of_record(request.requester.clone());
         let mut change = self.change(&requester, self.now())?;
-        let record = record_of(&request, &certificate, facts, change.now);
-        let handover = if key.is_some() { KeyHandover::Done } else { KeyHandover::of(facts.custody) };
+        let mut record = record_of(&request, certificate, facts, change.now);
+        self.plan_next(&request, &mut record, &mut change).await?;
+        let handover = if answer == Answer::WithKey { KeyHandover::Done } else { handover };
         request.state = RequestState::Issued { certificate: record.id, handover };
         request.updated_at = change.now;
         change.create(&record)?;
@@ -82,15 +120,12 @@ impl Context {
         change.event(Some(request.application), issued_event(&request, record.id))?;
         match change.commit().await {
             Ok(_) => {}
-            Err(error) if error.is_conflict() => return self.settled_by_another(request.id).await,
             // The key would be lost if what is recorded as handed over were not: look what became of it.
-            Err(Error::Store(StoreError::Unknown { .. })) if key.is_some() && self.stands(&request).await => {}
+            Err(Error::Store(StoreError::Unknown { .. }))
+                if answer == Answer::WithKey && self.stands(&request).await => {}
             Err(error) => return Err(error),
         }
-        let chain = Chain::new(certificate, Arc::clone(&issuer.chain));
-        let mut issued = Issued::new(request, record, chain);
-        issued.private_key = key;
-        Ok(Outcome::Issued(Box::new(issued)))
+        Ok((request, record))
     }
 
     /// Whether a request is recorded exactly so.
@@ -110,6 +145,9 @@ impl Context {
         request.state = RequestState::Failed { reason, intent };
         request.updated_at = change.now;
         change.update(&request, version)?;
+        if let Some(succession) = self.succession(&request).await? {
+            succession.release(request.id, violations[0].to_string(), &mut change)?;
+        }
         match change.commit().await {
             Ok(_) => Ok(Outcome::Refused(Refusal { violations })),
             Err(error) if error.is_conflict() => self.settled_by_another(request.id).await,

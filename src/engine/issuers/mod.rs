@@ -13,7 +13,7 @@ use super::schema::{Claim, Entity};
 use super::settings::name_taken;
 use crate::domain::{
     Actor, CertificateId, CertificateRecord, EventKind, IssuerId, IssuerKey, IssuerRecord, IssuerSpec, IssuerState,
-    KeyCustody, Octets, Slug, StatusSettings,
+    KeyCustody, Octets, RenewalBudget, Slug, StatusSettings,
 };
 use crate::signer::{Signer, SoftwareSigner};
 use crate::x509::tbs::Authority;
@@ -99,6 +99,7 @@ impl Context {
         record.state = active(&chain);
         change.update(&record, version)?;
         self.begin_status(&record, &mut change).await?;
+        change.wakes(id)?;
         change.event(None, EventKind::IssuerSaved { issuer: id, what: "certificate installed".into() })?;
         commit_issuer(change, record).await
     }
@@ -127,8 +128,8 @@ impl Context {
         }
         record_certificate(&mut change, id, own)?;
         let state = active(&chain);
-        let status = StatusSettings::default();
-        let record = IssuerRecord { id, name, key: pair.key, state, urls, status, created_at: change.now };
+        let (status, renewals) = (StatusSettings::default(), RenewalBudget::default());
+        let record = IssuerRecord { id, name, key: pair.key, state, urls, status, renewals, created_at: change.now };
         self.begin_status(&record, &mut change).await?;
         save_new(&mut change, &record, "imported")?;
         commit_issuer(change, record).await
@@ -257,7 +258,9 @@ fn signature_algorithm(spec: &IssuerSpec, by: &dyn Signer) -> Result<SignatureAl
 }
 
 fn record(spec: IssuerSpec, (id, key): (IssuerId, IssuerKey), state: IssuerState, change: &Change<'_>) -> IssuerRecord {
-    IssuerRecord { id, name: spec.name, key, state, urls: spec.urls, status: spec.status, created_at: change.now }
+    let IssuerSpec { name, urls, status, .. } = spec;
+    let renewals = RenewalBudget::default();
+    IssuerRecord { id, name, key, state, urls, status, renewals, created_at: change.now }
 }
 
 fn active(chain: &[Certificate]) -> IssuerState {

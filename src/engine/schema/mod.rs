@@ -3,6 +3,7 @@
 mod alerts;
 mod audit;
 mod names;
+mod renewal;
 mod revocation;
 mod views;
 
@@ -24,6 +25,9 @@ pub(in crate::engine) use alerts::{Place, Watch, Window, scope};
 pub(in crate::engine) use audit::{ChainHead, Pruning};
 use names::searchable_names;
 pub(in crate::engine) use names::{searchable, tag_entry};
+pub(in crate::engine) use renewal::{
+    MeterPlace, RENEWAL_BLOCKED, RENEWAL_DUE, RENEWAL_END, RenewalMeter, RenewalWalk, WalkOver, plan_key,
+};
 pub(in crate::engine) use revocation::{
     CrlPart, CrlRecord, CrlWork, OcspAnswer, PublishedCrl, ResponderCertificate, ResponderIntent, ResponderRecord,
     RevokedCertificate,

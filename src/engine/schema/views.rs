@@ -1,12 +1,12 @@
 //! What is stored, and how it looks to a person.
 
 use super::{
-    ChainHead, Claim, CrlPart, CrlRecord, Entity, Notification, OcspAnswer, PolicyRecord, Replay, ResponderRecord,
-    RevokedCertificate, SealedKey, SerialClaim, Watch, Window,
+    ChainHead, Claim, CrlPart, CrlRecord, Entity, Notification, OcspAnswer, PolicyRecord, RenewalMeter, RenewalWalk,
+    Replay, ResponderRecord, RevokedCertificate, SealedKey, SerialClaim, Watch, Window,
 };
 use crate::domain::{
     AlertRecord, Application, AuditBlock, CertificateRecord, CertificateRequest, Event, Incident, IssuerRecord, Octets,
-    Profile, UnderIncident,
+    Profile, RenewalPlan, UnderIncident,
 };
 use crate::store::{Column, KindSchema, Schema};
 
@@ -186,6 +186,21 @@ pub(in crate::engine) const SCHEMA: Schema = Schema {
             view: "alert_windows",
             columns: &[column("alert", "alert"), column("subject", "subject"), column("suppressed", "suppressed")],
         },
+        KindSchema {
+            kind: RenewalPlan::KIND,
+            view: "renewals",
+            columns: &[
+                column("certificate", "certificate"),
+                column("application", "application"),
+                column("profile", "profile"),
+                column("ends_at", "ends_at"),
+                column("state", "state.state"),
+                column("due_at", "state.due_at"),
+                column("reason", "state.reason"),
+            ],
+        },
+        KindSchema { kind: RenewalMeter::KIND, view: "renewal_meters", columns: &[column("used", "used")] },
+        KindSchema { kind: RenewalWalk::KIND, view: "renewal_walks", columns: &[column("since", "since")] },
         KindSchema { kind: Claim::KIND, view: "names", columns: &[column("owner", "owner")] },
         KindSchema { kind: SerialClaim::KIND, view: "serials", columns: &[column("certificate", "certificate")] },
         KindSchema { kind: SealedKey::KIND, view: "private_keys", columns: &[] },

@@ -53,6 +53,7 @@ mod applications;
 mod approvals;
 mod certificates;
 mod product;
+mod renewals;
 mod revocation;
 
 impl Session {

@@ -17,7 +17,7 @@ fn expected(list: &[(&str, Problem)]) -> Vec<(String, Problem)> {
 }
 
 fn one_name() -> Names {
-    Names { sans: vec![SanSpec { kind: SanKind::DnsName, value: "a.example".into() }], ..Names::default() }
+    Names { sans: Some(vec![SanSpec { kind: SanKind::DnsName, value: "a.example".into() }]), ..Names::default() }
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn natural(preset: Preset, key_algorithm: KeyAlgorithm) -> Names {
         Preset::CodeSigning | Preset::IntermediateCa => ("Example", Vec::new()),
     };
     let subject = Table::from([(Attribute::CommonName, Some(Values::from(name)))]);
-    Names { subject, sans, key_algorithm: Some(key_algorithm), ..Names::default() }
+    Names { subject, sans: Some(sans), key_algorithm: Some(key_algorithm), ..Names::default() }
 }
 
 #[test]

@@ -1,0 +1,267 @@
+//! Renewing: the predecessor is loaded, what is asked is judged with it, and the permit goes the way of all permits.
+
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+
+use super::succeed::{Standing, Succession};
+use crate::domain::policy::{Problem, Violation};
+use crate::domain::{
+    Action, Actor, CertificateId, CertificateRecord, Draft, Eligibility, Enrollment, IssuerStanding, KeyCustody, Names,
+    Predecessor, RenewalKey, RenewalState, Renewing, Source, Surroundings, Terms, eligibility,
+};
+use crate::engine::approvals::{Waiting, approval_needed};
+use crate::engine::cache::Setting;
+use crate::engine::context::{Context, Versioned};
+use crate::engine::error::Error;
+use crate::engine::issue::{KeySource, Permit};
+use crate::engine::outcome::{Outcome, Refusal};
+use crate::engine::schema::{Entity, SealedKey};
+use crate::engine::submit::{Idempotency, MOST_ATTEMPTS};
+use crate::signer::SoftwareSigner;
+use crate::store::{Key, StoreError, Version};
+
+/// In whose name a renewal is asked.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum By<'a> {
+    /// Somebody's, who must be allowed to.
+    Somebody,
+    /// The engine's, under the claim on the plan that has this version.
+    Plan(Version, Renewing<'a>),
+}
+
+/// What became of an attempt.
+#[derive(Debug)]
+pub(super) enum Tried {
+    Done(Outcome),
+    /// Refused, under this setting.
+    Refused(Refusal, Arc<Setting>),
+}
+
+impl Context {
+    /// Renews, in the name of somebody who must be allowed to.
+    pub(in crate::engine) async fn submit_renewal(
+        &self,
+        actor: &Actor,
+        enrollment: &Enrollment,
+    ) -> Result<Outcome, Error> {
+        match self.try_renewal(actor, enrollment, By::Somebody).await? {
+            Tried::Done(outcome) => Ok(outcome),
+            Tried::Refused(refusal, setting) => self.refuse(actor, &setting, refusal).await,
+        }
+    }
+
+    /// Renews a certificate as it is, or on another key.
+    pub(in crate::engine) async fn renew(
+        &self,
+        actor: &Actor,
+        id: CertificateId,
+        key: RenewalKey,
+    ) -> Result<Outcome, Error> {
+        let record = self.readable(actor, id, Action::ProfilesIssue).await?.value;
+        let Some(enrollment) = Enrollment::renewal(&record) else {
+            return Err(Error::NotRenewable { reasons: vec![crate::domain::Ineligibility::NoProfile] });
+        };
+        self.submit(actor, &enrollment.key(key)).await
+    }
+
+    pub(super) async fn try_renewal(&self, actor: &Actor, enrollment: &Enrollment, by: By<'_>) -> Result<Tried, Error> {
+        let Source::Renewal { certificate, key } = &enrollment.source else { return Err(Error::Contended) };
+        let idempotency = Idempotency::of(actor, enrollment)?;
+        let mut cached = self.cached_setting(enrollment.application, enrollment.profile);
+        for _ in 0..MOST_ATTEMPTS {
+            if let Some(outcome) = self.replay(actor, enrollment, idempotency.as_ref()).await? {
+                return Ok(Tried::Done(outcome));
+            }
+            let succession = self.predecessor(actor, (*certificate, enrollment), by).await?;
+            let is_cached = cached.is_some();
+            let setting = match cached.take() {
+                Some(setting) => setting,
+                None => self.setting(self.application(enrollment.application).await?, enrollment.profile).await?,
+            };
+            let now = self.now();
+            let mut violations = obstacles(&succession, (enrollment, &setting), by, now);
+            let decided = self.decide_renewal(enrollment, &setting, (&succession, now))?;
+            let draft = match decided {
+                Ok(draft) if violations.is_empty() => draft,
+                _ if is_cached => continue,
+                Ok(_) => return Ok(Tried::Refused(Refusal { violations }, setting)),
+                Err(refusal) => {
+                    violations.extend(refusal.violations);
+                    return Ok(Tried::Refused(Refusal { violations }, setting));
+                }
+            };
+            let requester = match by {
+                By::Somebody => actor.principal().clone(),
+                By::Plan(..) => succession.predecessor.value.requester.clone(),
+            };
+            let key = self.key_source(key, &succession.predecessor.value).await?;
+            let idempotency = idempotency.clone();
+            let as_before = succession.predecessor.value.certificate()?;
+            let issued = match approval_needed(&setting, enrollment, (&requester, &draft), Some(as_before.content())) {
+                Some(policy) => {
+                    let waiting = Waiting { enrollment, setting: &setting, policy, draft, now, idempotency };
+                    self.await_approval(actor, waiting).await
+                }
+                None => {
+                    let permit = Permit::new(setting, enrollment, requester, (draft, now)).once(idempotency);
+                    self.issue(actor, permit.in_place_of(succession, key)).await
+                }
+            };
+            match issued {
+                Err(error) if error.is_conflict() => {}
+                issued => return issued.map(Tried::Done),
+            }
+        }
+        Err(Error::Contended)
+    }
+
+    /// The certificate to replace and the plan of its lineage, for those who may renew it.
+    ///
+    /// What is unchanged is renewed by whoever may issue; who changes what it says must be allowed to edit, too.
+    async fn predecessor(
+        &self,
+        actor: &Actor,
+        (id, enrollment): (CertificateId, &Enrollment),
+        by: By<'_>,
+    ) -> Result<Succession, Error> {
+        let predecessor: Versioned<CertificateRecord> = self.load(&id.to_string()).await?;
+        if let By::Somebody = by {
+            self.may(actor, Action::ProfilesIssue, &predecessor.value).await?;
+            if is_edited(enrollment) {
+                self.may(actor, Action::CertificatesEdit, &predecessor.value).await?;
+            }
+        }
+        let plan = self.find(&predecessor.value.lineage.to_string()).await?;
+        if let (By::Plan(claimed, _), Some(Versioned { version, .. })) = (by, &plan)
+            && *version != claimed
+        {
+            // Somebody else has the lineage now.
+            let key: Key = super::plan_key(predecessor.value.lineage);
+            return Err(StoreError::Conflict { key }.into());
+        }
+        Ok(Succession { predecessor, plan })
+    }
+
+    /// The judgement on a renewal, and on the key that it goes on with.
+    fn decide_renewal(
+        &self,
+        enrollment: &Enrollment,
+        setting: &Setting,
+        (succession, now): (&Succession, OffsetDateTime),
+    ) -> Result<Result<Draft, Refusal>, Error> {
+        let record = &succession.predecessor.value;
+        let certificate = record.certificate()?;
+        let predecessor = Predecessor { content: certificate.content(), custody: record.custody };
+        let decided = self.decide(enrollment, setting, (Some(predecessor), now));
+        let is_reused = matches!(&enrollment.source, Source::Renewal { key: RenewalKey::Reused, .. });
+        let blocked = is_reused.then(|| self.blocked_violation(certificate.public_key())).flatten();
+        Ok(match (decided, blocked) {
+            (decided, None) => decided,
+            (Ok(_), Some(blocked)) => Err(Refusal { violations: vec![blocked] }),
+            (Err(mut refusal), Some(blocked)) => {
+                refusal.violations.push(blocked);
+                Err(refusal)
+            }
+        })
+    }
+
+    /// Judges a renewal without issuing or recording anything.
+    pub(in crate::engine) async fn dry_renewal(
+        &self,
+        actor: &Actor,
+        enrollment: &Enrollment,
+    ) -> Result<Result<Draft, Refusal>, Error> {
+        let Source::Renewal { certificate, .. } = &enrollment.source else { return Err(Error::Contended) };
+        let succession = self.predecessor(actor, (*certificate, enrollment), By::Somebody).await?;
+        let application = self.application(enrollment.application).await?;
+        let setting = self.setting(application, enrollment.profile).await?;
+        self.judge_renewal(enrollment, &setting, (&succession, self.now()))
+    }
+
+    /// The whole judgement on a renewal that somebody asks for.
+    pub(in crate::engine) fn judge_renewal(
+        &self,
+        enrollment: &Enrollment,
+        setting: &Setting,
+        (succession, now): (&Succession, OffsetDateTime),
+    ) -> Result<Result<Draft, Refusal>, Error> {
+        let violations = obstacles(succession, (enrollment, setting), By::Somebody, now);
+        if !violations.is_empty() {
+            return Ok(Err(Refusal { violations }));
+        }
+        self.decide_renewal(enrollment, setting, (succession, now))
+    }
+
+    pub(in crate::engine) async fn key_source(
+        &self,
+        key: &RenewalKey,
+        predecessor: &CertificateRecord,
+    ) -> Result<KeySource, Error> {
+        match (key, predecessor.custody) {
+            (RenewalKey::New, _) => Ok(KeySource::Fresh),
+            (RenewalKey::Csr(csr), _) => Ok(KeySource::Client(csr.public_key().clone())),
+            (RenewalKey::Reused, KeyCustody::Client) => {
+                Ok(KeySource::Client(predecessor.certificate()?.public_key().clone()))
+            }
+            (RenewalKey::Reused, KeyCustody::Managed) => {
+                let sealed = self.find::<SealedKey>(&predecessor.id.to_string()).await?;
+                let sealed = sealed.ok_or(Error::PrivateKey { reason: "it is not kept here any more" })?.value;
+                let opened = self.sealer.open(&sealed.envelope.0, &sealed.key().to_string()).await?;
+                Ok(KeySource::Stored(Arc::new(SoftwareSigner::from_pkcs8_der(opened.expose())?)))
+            }
+        }
+    }
+}
+
+/// Whether the successor may say something else than its predecessor: another length and another key count as that, too, but
+/// not a key that is made here.
+pub(super) fn is_edited(enrollment: &Enrollment) -> bool {
+    let is_csr = matches!(&enrollment.source, Source::Renewal { key: RenewalKey::Csr(_), .. });
+    is_csr
+        || enrollment.names != Names::default()
+        || enrollment.terms != Terms::default()
+        || !enrollment.metadata.is_empty()
+}
+
+/// What stands in the way of a renewal before its content is looked at.
+fn obstacles(
+    succession: &Succession,
+    (enrollment, setting): (&Enrollment, &Setting),
+    by: By<'_>,
+    now: OffsetDateTime,
+) -> Vec<Violation> {
+    let record = &succession.predecessor.value;
+    let refused = |rule: &str, seen: String| {
+        let (field, problem) = ("certificate".to_owned(), Problem::Conflict);
+        Violation { field, problem, rule: rule.to_owned(), seen, allowed: Vec::new() }
+    };
+    let is_own = record.application == Some(enrollment.application)
+        && record.profile.is_some_and(|(profile, _)| profile == enrollment.profile);
+    if !is_own {
+        let seen = "it is renewed under its own Application and profile, and no other".to_owned();
+        return vec![refused("renewal.owner", seen)];
+    }
+    let standing = Standing::of(setting);
+    let application = standing.application.as_ref().map(|application| &application.value);
+    let attachment = application.and_then(|application| application.attachment(enrollment.profile));
+    let surroundings = Surroundings { attachment, issuer: IssuerStanding::Active };
+    let renewing = match by {
+        By::Somebody => Renewing::Manually,
+        By::Plan(_, renewing) => renewing,
+    };
+    let mut found = match eligibility(record, surroundings, renewing, now) {
+        Eligibility::Eligible => Vec::new(),
+        Eligibility::NotYet { opens_at } => {
+            vec![refused("renewal.floor", format!("it is too young to be renewed before {opens_at}"))]
+        }
+        Eligibility::Ineligible { reasons } => {
+            reasons.iter().map(|reason| refused("renewal.eligibility", reason.to_string())).collect()
+        }
+    };
+    if let Some(RenewalState::Open { request, .. }) = succession.plan.as_ref().map(|plan| &plan.value.state) {
+        let seen = format!("the request {request} to renew it stands; one renewal at a time");
+        found.push(refused("renewal.open", seen));
+    }
+    found
+}
