@@ -297,3 +297,17 @@ fn the_digest_sees_everything_but_the_moment_of_issue() {
     let elsewhere = Enrollment { profile: profile(2), ..enrollment() };
     assert_ne!(shown(&asked, &plain), shown(&elsewhere, &plain), "the profile");
 }
+
+#[test]
+fn the_manuals_example_is_an_approval_policy() {
+    let manual = include_str!("../../manual/approvals.md");
+    let example = manual.split("```json").nth(1).unwrap().split("```").next().unwrap();
+    let spec: ApprovalPolicySpec = serde_json::from_str(example).unwrap();
+    let members = ["user:alice", "user:bob", "group:leads", "group:security"];
+    let members: Vec<Member> = members.iter().map(|name| member(name, Role::Auditor)).collect();
+    assert_eq!(spec.faults(&members), Vec::new());
+    let least = serde_json::json!({ "name": "production", "steps": spec.steps });
+    let least: ApprovalPolicySpec = serde_json::from_value(least).unwrap();
+    let ApprovalPolicySpec { description, conditions, .. } = spec.clone();
+    assert_eq!(ApprovalPolicySpec { description, conditions, ..least }, spec, "it shows the defaults");
+}
