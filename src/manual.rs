@@ -3,6 +3,7 @@
 //! - [A request's walk](request_walk): who wants to know what is on disk when the process dies.
 //! - [Writing a policy](policies): who decides what may be issued.
 //! - [Due work](due_work): who runs it.
+//! - [Approvals](approvals): who must agree to certificates, and to what exactly.
 //! - [Writing a store](stores): who has a database.
 //! - [Security model](security): who has to trust the crate.
 //! - [Features and dependencies](features): who has to ship it.
@@ -16,6 +17,8 @@ pub mod policies {}
 
 #[doc = include_str!("manual/due_work.md")]
 pub mod due_work {}
+#[doc = include_str!("manual/approvals.md")]
+pub mod approvals {}
 
 #[doc = include_str!("manual/stores.md")]
 pub mod stores {}

@@ -612,3 +612,63 @@ async fn requests_are_listed_by_state_the_latest_first() {
     let open = audra.approval_requests(application, RequestStatus::AwaitingApproval, None).await.unwrap().items;
     assert!(open.is_empty(), "expired, recorded or not");
 }
+
+#[tokio::test]
+async fn a_process_that_has_not_heard_of_a_policy_issues_nothing_without_it() {
+    let office = Office::new().await;
+    let elsewhere = builder(office.store.clone(), &office.world.clock, 9).build().await.unwrap();
+    let otto = elsewhere.acting_as(user("otto"));
+    issued(otto.submit(&office.ask()).await);
+    office.save(ApprovalPolicySpec::new(slug("all"), [step(1, &["user:bob"])])).await.unwrap();
+    let id = waits(otto.submit(&office.ask()).await);
+    // Nor the other way round, of the members that a vote rests on.
+    let bob = elsewhere.acting_as(user("bob"));
+    let digest = office.digest(id).await;
+    office.session("alice").delete_approval_policy(office.world.application.id, &slug("all")).await.unwrap();
+    issued(otto.submit(&office.ask()).await);
+    issued(bob.approve(id, &digest, "").await);
+}
+
+#[tokio::test]
+async fn what_the_profile_no_longer_is_voids_and_does_not_fail() {
+    for case in ["detached", "method off", "profile deleted"] {
+        let office = Office::with([step(1, &["user:bob"])]).await;
+        let id = office.waiting().await;
+        let (product, application, profile) =
+            (office.session("root"), office.world.application.id, office.world.profile.id);
+        match case {
+            "detached" => drop(product.detach_profile(application, profile).await.unwrap()),
+            "profile deleted" => product.delete_profile(profile).await.unwrap(),
+            _ => {
+                let methods = chancery::domain::Methods::default();
+                drop(office.session("alice").set_methods(application, profile, methods).await.unwrap());
+            }
+        }
+        let refusal = refused(office.approve("bob", id).await);
+        assert_eq!(office.status(id).await, RequestStatus::Voided, "{case}: {refusal}");
+        assert_eq!(office.certificates().await, 0, "{case}");
+    }
+}
+
+#[tokio::test]
+async fn an_issuer_that_fails_costs_no_vote() {
+    use support::{Hand, Mood};
+    let (store, hand) = (MemoryStore::new(), Hand::new());
+    let clock = std::sync::Arc::new(chancery::clock::ManualClock::new(support::START));
+    let world = World::of(builder(store.clone(), &clock, 1).signer(slug("root"), hand.clone()), clock).await;
+    let office = Office { store, world };
+    let member = Member { principal: principal("user:bob"), role: Role::Auditor };
+    office.session("alice").set_member(office.world.application.id, member).await.unwrap();
+    office.save(ApprovalPolicySpec::new(slug("all"), [step(1, &["user:bob"])])).await.unwrap();
+    hand.will([Mood::Unavailable]);
+    let id = office.waiting().await;
+    let Ok(Outcome::Pending(pending)) = office.approve("bob", id).await else { panic!("not pending") };
+    assert_eq!(pending.reason, PendingReason::Signer);
+    assert_eq!(office.status(id).await, RequestStatus::Issuing);
+    office.world.clock.advance(HOURS);
+    assert_eq!(office.world.engine.run_due(10).await.unwrap().issued, 1);
+    assert!(issued(office.approve("bob", id).await).private_key.is_none());
+    assert!(issued(office.session("otto").request(id).await).private_key.is_some());
+    let votes = office.session("bob").approval_request(id).await.unwrap().approval.votes;
+    assert_eq!((votes.len(), office.certificates().await), (1, 1));
+}

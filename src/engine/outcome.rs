@@ -61,7 +61,7 @@ pub struct Issued {
     pub record: CertificateRecord,
     /// The certificate and its issuers.
     pub chain: Chain,
-    /// The managed private key. It is in this answer and no other: reading it again is a permission of its own.
+    /// The managed private key, in the first answer to the one who asked: reading it again is a permission of its own.
     pub private_key: Option<SubjectKey>,
     /// Extensions of the certificate request that are not known and were not copied.
     pub ignored_extensions: Vec<UnknownExtension>,

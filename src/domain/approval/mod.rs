@@ -9,6 +9,8 @@ mod conditions;
 mod policy;
 mod reach;
 mod shown;
+#[cfg(test)]
+mod tests;
 mod votes;
 
 pub use ask::{Ask, AskedKey, AskedSource};

@@ -62,18 +62,22 @@ fn askers<'a>(steps: &[ApprovalStep], members: &'a [Member]) -> Vec<&'a Principa
     if others.is_empty() { approvers.into_iter().map(|member| &member.principal).collect() } else { Vec::new() }
 }
 
-/// The steps that can not be completed without the vote of `asker`.
+/// The steps that the members can not complete without the vote of `asker`.
 pub(super) fn unreachable_for(steps: &[ApprovalStep], asker: Option<&Principal>, members: &[Member]) -> Vec<usize> {
     let present: BTreeSet<&Principal> = members.iter().map(|member| &member.principal).collect();
+    unreachable_by(steps, |approver| present.contains(approver) && Some(approver) != asker)
+}
+
+/// The steps that can not be completed by those approvers that `may` vote, each once.
+pub(super) fn unreachable_by(steps: &[ApprovalStep], may: impl Fn(&Principal) -> bool) -> Vec<usize> {
     let mut seats = Seats::default();
     let mut unreachable = Vec::new();
     for (at, step) in steps.iter().enumerate() {
-        let here = step.approvers.iter().filter(|approver| present.contains(approver));
+        let left = step.approvers.iter().filter(|approver| may(approver));
         let (groups, users): (Vec<&Principal>, Vec<&Principal>) =
-            here.partition(|approver| approver.kind() == PrincipalKind::Group);
+            left.partition(|approver| approver.kind() == PrincipalKind::Group);
         // Its users may serve other steps: the group can complete this one.
-        let users = if groups.is_empty() { users } else { Vec::new() };
-        seats.candidates.push(users.into_iter().filter(|user| Some(*user) != asker).collect());
+        seats.candidates.push(if groups.is_empty() { users } else { Vec::new() });
         let required = usize::try_from(step.required).unwrap_or(usize::MAX);
         let is_complete = !groups.is_empty() || (0..required).all(|_| seats.seat(at, &mut BTreeSet::new()));
         if !is_complete {

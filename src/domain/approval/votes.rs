@@ -85,6 +85,12 @@ pub enum VoteRefusal {
         /// In which step, from 0.
         step: usize,
     },
+    /// Each votes once, and a later step can not do without this voter.
+    #[error("the vote is needed in step {}: another approver must agree to this one", step + 1)]
+    NeededLater {
+        /// The later step, from 0.
+        step: usize,
+    },
     /// The voter was shown something else.
     #[error("the vote is on {seen}, and the request is {digest}")]
     OtherDigest {
@@ -218,6 +224,9 @@ impl Approval {
         let mut counted = self.clone();
         let Ballot { decision, comment, .. } = ballot.clone();
         counted.votes.push(Vote { voter: voter.principal().clone(), step, decision, comment, at: now });
+        if decision == Decision::Approve {
+            self.keep_reachable(&counted, requester)?;
+        }
         Ok(match (decision, counted.current_step()) {
             (Decision::Reject, _) => Count::Rejected(counted),
             (Decision::Approve, Some(_)) => Count::Open(counted),
@@ -229,6 +238,24 @@ impl Approval {
     pub(crate) fn has_counted(&self, voter: &Principal, ballot: &Ballot) -> bool {
         let is_same = |vote: &Vote| vote.decision == ballot.decision && self.digest == ballot.digest;
         self.vote_of(voter).is_some_and(is_same)
+    }
+
+    /// Refuses a vote that would leave a later step without enough approvers who have not voted yet.
+    fn keep_reachable(&self, counted: &Self, requester: &Principal) -> Result<(), VoteRefusal> {
+        let out_of_reach = counted.out_of_reach(requester);
+        match out_of_reach.first().filter(|_| self.out_of_reach(requester).is_empty()) {
+            Some(step) => Err(VoteRefusal::NeededLater { step: *step }),
+            None => Ok(()),
+        }
+    }
+
+    /// The steps that those who have not voted yet can not complete.
+    fn out_of_reach(&self, requester: &Principal) -> Vec<usize> {
+        let open =
+            |(at, step): (usize, &ApprovalStep)| ApprovalStep { required: self.still_required(at), ..step.clone() };
+        let open: Vec<ApprovalStep> = self.steps.iter().enumerate().map(open).collect();
+        let is_own = |approver: &Principal| approver == requester && self.self_approval == SelfApproval::Forbidden;
+        reach::unreachable_by(&open, |approver| !is_own(approver) && self.vote_of(approver).is_none())
     }
 
     fn admit(&self, (voter, requester): (&Actor, &Principal), step: usize) -> Result<(), VoteRefusal> {

@@ -109,3 +109,39 @@ impl Context {
         Ok(Outcome::Pending(awaiting_approval(id)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use time::Duration;
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::x509::{BasicConstraints, KeyAlgorithm, KeyUsages, San, SignatureAlgorithm, Subject, Validity};
+
+    #[test]
+    fn a_renewal_that_says_no_more_was_approved_before() {
+        let start = datetime!(2026-11-22 12:00 UTC);
+        let days = |from: i64, days: i64| {
+            Validity::new(start + Duration::days(from), start + Duration::days(from + days)).unwrap()
+        };
+        let predecessor = Content {
+            subject: Subject::default(),
+            sans: vec![San::dns("api.example.com").unwrap()],
+            key_algorithm: KeyAlgorithm::P256,
+            signature_algorithm: SignatureAlgorithm::EcdsaSha256,
+            validity: days(0, 47),
+            key_usages: KeyUsages::default(),
+            extended_key_usages: Vec::new(),
+            basic_constraints: BasicConstraints::EndEntity,
+        };
+        let successor = |validity| Content { validity, ..predecessor.clone() };
+        assert!(says_no_more(&successor(days(30, 47)), &predecessor));
+        assert!(says_no_more(&successor(days(30, 20)), &predecessor));
+        assert!(!says_no_more(&successor(days(30, 48)), &predecessor), "for longer");
+        let mut more = successor(days(30, 47));
+        more.sans.push(San::dns("pay.example.com").unwrap());
+        assert!(!says_no_more(&more, &predecessor), "another name");
+        let other_key = Content { key_algorithm: KeyAlgorithm::P384, ..successor(days(30, 47)) };
+        assert!(!says_no_more(&other_key, &predecessor));
+    }
+}

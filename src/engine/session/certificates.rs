@@ -14,7 +14,8 @@ impl Session {
     /// `certificate-profiles.issue-cert`.
     ///
     /// Every method of enrollment leads here; see [a request's walk](crate::manual::request_walk). With an idempotency key
-    /// it is safe to repeat: the same content gets the same certificate.
+    /// it is safe to repeat: the same content gets the same certificate. If an approval policy of the Application is about it,
+    /// it is kept until people agree ([approvals](crate::manual::approvals)); that needs `approval-requests.create`, too.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -64,8 +65,10 @@ impl Session {
         verb!(self.dry_run(enrollment))
     }
 
-    /// Where a request stands. A managed key comes along only if the actor may read it again.
-    /// Needs `certificates.read`.
+    /// Where a request stands. Needs `certificates.read`.
+    ///
+    /// A managed key comes along, once, for the one who asked, if no answer could hold it before: the request waited for
+    /// approval or for a signer. Otherwise only if the actor may read it again.
     ///
     /// # Errors
     /// [`Error::NotFound`] also for a request of an Application that the actor may not see.
