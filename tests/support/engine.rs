@@ -23,20 +23,27 @@ use time::{Duration, OffsetDateTime};
 pub(crate) const START: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
 
 /// Every kind of document that the engine writes.
-pub(crate) const KINDS: [&str; 13] = [
+pub(crate) const KINDS: [&str; 20] = [
     "application",
     "certificate",
+    "crl",
+    "crl_part",
     "event",
     "idempotency",
+    "incident",
     "issuer",
     "name",
+    "ocsp_answer",
+    "ocsp_responder",
     "policy",
     "policy_revision",
     "private_key",
     "profile",
     "profile_revision",
     "request",
+    "revocation",
     "serial",
+    "under_incident",
 ];
 
 pub(crate) fn slug(text: &str) -> Slug {
