@@ -2,6 +2,7 @@
 //!
 //! - [A request's walk](request_walk): who wants to know what is on disk when the process dies.
 //! - [Writing a policy](policies): who decides what may be issued.
+//! - [Revocation](revocation): who must take certificates back, and tell the world.
 //! - [Writing a store](stores): who has a database.
 //! - [Security model](security): who has to trust the crate.
 //! - [Features and dependencies](features): who has to ship it.
@@ -12,6 +13,9 @@ pub mod request_walk {}
 
 #[doc = include_str!("manual/policies.md")]
 pub mod policies {}
+
+#[doc = include_str!("manual/revocation.md")]
+pub mod revocation {}
 
 #[doc = include_str!("manual/stores.md")]
 pub mod stores {}

@@ -8,13 +8,14 @@ mod support;
 use std::collections::BTreeMap;
 
 use chancery::domain::{
-    Action, Actor, ApplicationSpec, CertificateId, IssuerSpec, KeyRereading, Member, Metadata, Methods, Preset,
-    RequestId, Role, Span, Standing,
+    Action, Actor, ApplicationId, ApplicationSpec, CertificateId, IncidentId, IncidentSelection, IncidentSpec,
+    IssuerSpec, KeyProof, KeyRereading, Member, Metadata, Methods, Preset, RequestId, Role, Span, Standing,
 };
 use chancery::engine::{CertificateQuery, Error, Import, Session};
 use chancery::store::MemoryStore;
-use chancery::x509::Certificate;
+use chancery::x509::{Certificate, RevocationReason, SignatureAlgorithm};
 use support::{HOURS, World, everything, principal, slug, user};
+use time::Duration;
 
 /// Domain 1.8 as it is written there: subject, actions, and who: Admin, Operator, Auditor, Product administrator.
 const MATRIX: [(&str, &str, [bool; 4]); 27] = {
@@ -112,6 +113,15 @@ enum Verb {
     Chain,
     PrivateKey,
     Tag,
+    Revoke,
+    RevokeByKeyProof,
+    ReleaseHold,
+    OpenIncident,
+    OpenIncidentOfAll,
+    Incident,
+    CallOffIncident,
+    CertificateIncident,
+    SetIssuerStatus,
     Delete,
     ImportTracked,
     List,
@@ -144,7 +154,7 @@ enum Verb {
 }
 
 /// Verb by actor: admin, operator, auditor, product, product + operator, through a group, stranger.
-const VERBS: [(Verb, [Answer; 7]); 38] = [
+const VERBS: [(Verb, [Answer; 7]); 47] = [
     (Verb::Submit, [Y, Y, F, F, Y, Y, S]),
     (Verb::SubmitNoProfile, [Y, Y, F, F, Y, Y, S]),
     (Verb::DryRun, [Y, Y, F, F, Y, Y, S]),
@@ -154,6 +164,15 @@ const VERBS: [(Verb, [Answer; 7]); 38] = [
     (Verb::Chain, [Y, Y, Y, Y, Y, Y, S]),
     (Verb::PrivateKey, [Y, Y, F, F, Y, Y, S]),
     (Verb::Tag, [Y, Y, F, F, Y, Y, S]),
+    (Verb::Revoke, [Y, Y, F, F, Y, Y, S]),
+    (Verb::RevokeByKeyProof, [Y, Y, Y, Y, Y, Y, S]),
+    (Verb::ReleaseHold, [Y, Y, F, F, Y, Y, S]),
+    (Verb::OpenIncident, [Y, F, F, Y, Y, F, S]),
+    (Verb::OpenIncidentOfAll, [P, P, P, Y, Y, P, P]),
+    (Verb::Incident, [Y, Y, Y, Y, Y, Y, S]),
+    (Verb::CallOffIncident, [Y, F, F, Y, Y, F, S]),
+    (Verb::CertificateIncident, [Y, Y, Y, Y, Y, Y, S]),
+    (Verb::SetIssuerStatus, [P, P, P, Y, Y, P, P]),
     (Verb::Delete, [Y, F, F, F, F, F, S]),
     (Verb::ImportTracked, [Y, Y, F, F, Y, Y, S]),
     (Verb::List, [Y, Y, Y, Y, Y, Y, S]),
@@ -190,6 +209,7 @@ struct Scene {
     world: World,
     certificate: CertificateId,
     request: RequestId,
+    incident: IncidentId,
     outside: Certificate,
 }
 
@@ -201,7 +221,9 @@ impl Scene {
         let outside = world.issue("outside.example.com").await.certificate().clone();
         // Expired, so that it may be deleted.
         world.clock.advance(HOURS * 12 * 100);
-        Self { store, certificate: first.record.id, request: first.request, outside, world }
+        let opened = world.session("root").open_incident(incident(Some(world.application.id))).await.unwrap();
+        let (certificate, request) = (first.record.id, first.request);
+        Self { store, certificate, request, incident: opened.id, outside, world }
     }
 
     async fn call(&self, verb: Verb, session: &Session) -> Result<(), Error> {
@@ -230,6 +252,18 @@ impl Scene {
                 let tags = Metadata::try_from(BTreeMap::from([("a".to_owned(), "b".to_owned())])).unwrap();
                 session.tag_certificate(self.certificate, tags).await.map(drop)
             }
+            Verb::Revoke => session.revoke(self.certificate, RevocationReason::Superseded).await.map(drop),
+            Verb::RevokeByKeyProof => {
+                let proof = KeyProof { algorithm: SignatureAlgorithm::EcdsaSha256, signature: vec![1] };
+                session.revoke_by_key_proof(*self.outside.fingerprint(), &proof).await.map(drop)
+            }
+            Verb::ReleaseHold => session.release_hold(self.certificate).await.map(drop),
+            Verb::OpenIncident => session.open_incident(incident(Some(id))).await.map(drop),
+            Verb::OpenIncidentOfAll => session.open_incident(incident(None)).await.map(drop),
+            Verb::Incident => session.incident(self.incident).await.map(drop),
+            Verb::CallOffIncident => session.call_off_incident(self.incident).await.map(drop),
+            Verb::CertificateIncident => session.certificate_incident(self.certificate).await.map(drop),
+            Verb::SetIssuerStatus => session.set_issuer_status(root.id, Default::default()).await.map(drop),
             Verb::Delete => session.delete_certificate(self.certificate).await,
             Verb::ImportTracked => {
                 let (certificate, chain) = (self.outside.clone(), Vec::new());
@@ -279,6 +313,19 @@ impl Scene {
     }
 }
 
+/// A mass revocation of what ends in a far future, which is nothing.
+fn incident(application: Option<ApplicationId>) -> IncidentSpec {
+    let far = support::START + Duration::days(9000);
+    IncidentSpec {
+        reason: RevocationReason::Superseded,
+        select: IncidentSelection { application, ends_from: Some(far), ..Default::default() },
+        deadline: far,
+        spread: Span::minutes(0),
+        explanation: None,
+        note: String::new(),
+    }
+}
+
 /// A profile that does not exist may be told of to those who may ask; to a stranger, only the Application is unknown.
 fn answer(verb: Verb, result: &Result<(), Error>) -> Answer {
     match result {
@@ -289,6 +336,8 @@ fn answer(verb: Verb, result: &Result<(), Error>) -> Answer {
         // These calls can not succeed here: what counts is that they got past the door.
         Err(Error::Issuer { .. }) if matches!(verb, Verb::InstallIssuer | Verb::ImportIssuer) => Y,
         Err(Error::InUse { .. }) if verb == Verb::DeletePolicy => Y,
+        // Past the door it is what the certificate is like that counts.
+        Err(Error::Revocation { .. }) => Y,
         Ok(()) => Y,
         Err(other) => panic!("{verb:?}: {other:?}"),
     }
@@ -318,7 +367,7 @@ async fn what_is_secret_sounds_like_what_does_not_exist() {
     let scene = Scene::new().await;
     let stranger = scene.world.engine.acting_as(user("mallory"));
     let mut nowhere = scene.world.enrollment("a.example.com");
-    nowhere.application = chancery::domain::ApplicationId::new(support::START, [9; 10]);
+    nowhere.application = ApplicationId::new(support::START, [9; 10]);
     for verb in [Verb::Submit, Verb::SubmitNoProfile, Verb::Application, Verb::List, Verb::Events, Verb::Tag] {
         let secret = scene.call(verb, &stranger).await.unwrap_err();
         let Error::NotFound { what, id } = &secret else { panic!("{secret:?}") };

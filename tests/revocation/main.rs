@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 mod crash;
+mod crash_work;
 mod crl;
 mod incident;
 mod ocsp;

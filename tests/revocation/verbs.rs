@@ -148,6 +148,7 @@ async fn revoked_certificates_are_found_by_status_whatever_else_is_asked() {
             revoked.push(record.id);
         }
     }
+    revoked.sort();
     let status = Some(CertificateStatus::Revoked);
     let (application, profile, issuer) = (Some(scene.application.id), Some(scene.profile.id), Some(scene.issuer.id));
     let all = CertificateQuery { status, page_size: 3, ..Default::default() };
