@@ -56,3 +56,31 @@ read -r at bytes size < <(sed -E 's/^ *([0-9]+):d=2 +hl=([0-9]+) +l= *([0-9]+).*
   tail -c +$((start + header + 1)) csr/P-256.der | head -c "$length"
   tail -c +$((at + bytes + 1)) csr/P-256.der | head -c "$size"
 } > csr_resigned/full
+
+# Lists with and without entries, and requests with either hash, with and without a nonce.
+mkdir -p crl ocsp_request
+cat > "$work/ca" <<CONFIG
+[ca]
+default_ca = own
+[own]
+database = $work/index
+crlnumber = $work/number
+default_md = sha256
+default_crl_days = 7
+crl_extensions = extensions
+[extensions]
+authorityKeyIdentifier = keyid
+issuingDistributionPoint = critical, @point
+[point]
+fullname = URI:http://crl.example.com/ca-0.crl
+CONFIG
+openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$work/key"
+openssl req -x509 -key "$work/key" -config "$work/config" -days 30 -out "$work/own.pem"
+: > "$work/index"
+echo 0a > "$work/number"
+list() { openssl ca -config "$work/ca" -gencrl -keyfile "$work/key" -cert "$work/own.pem" -out "$work/crl" 2> "$work/log" && openssl crl -in "$work/crl" -outform DER -out "crl/$1.der"; }
+list empty
+printf 'R\t300101000000Z\t260101000000Z,keyCompromise\t4711\tunknown\t/CN=a\nR\t300101000000Z\t260101000000Z\t4712\tunknown\t/CN=b\n' > "$work/index"
+list entries
+openssl ocsp -issuer "$work/own.pem" -serial 0x4711 -no_nonce -reqout ocsp_request/sha1.der
+openssl ocsp -sha256 -issuer "$work/own.pem" -serial 0x4711 -serial 0x4712 -reqout ocsp_request/nonce.der

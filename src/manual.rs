@@ -4,6 +4,7 @@
 //! - [Writing a policy](policies): who decides what may be issued.
 //! - [Due work](due_work): who runs it.
 //! - [Approvals](approvals): who must agree to certificates, and to what exactly.
+//! - [Revocation](revocation): who must take certificates back, and tell the world.
 //! - [Writing a store](stores): who has a database.
 //! - [Security model](security): who has to trust the crate.
 //! - [Features and dependencies](features): who has to ship it.
@@ -17,8 +18,12 @@ pub mod policies {}
 
 #[doc = include_str!("manual/due_work.md")]
 pub mod due_work {}
+
 #[doc = include_str!("manual/approvals.md")]
 pub mod approvals {}
+
+#[doc = include_str!("manual/revocation.md")]
+pub mod revocation {}
 
 #[doc = include_str!("manual/stores.md")]
 pub mod stores {}

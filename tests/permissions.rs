@@ -8,13 +8,15 @@ mod support;
 use std::collections::BTreeMap;
 
 use chancery::domain::{
-    Action, Actor, ApplicationSpec, ApprovalPolicySpec, ApprovalStep, CertificateId, IssuerSpec, KeyRereading, Member,
-    Metadata, Methods, Preset, RequestId, RequestStatus, Role, Span, Standing,
+    Action, Actor, ApplicationId, ApplicationSpec, ApprovalPolicySpec, ApprovalStep, CertificateId, IncidentId,
+    IncidentSelection, IncidentSpec, IssuerSpec, KeyProof, KeyRereading, Member, Metadata, Methods, Preset, RequestId,
+    RequestStatus, Role, Span, Standing,
 };
 use chancery::engine::{CertificateQuery, Error, Import, Outcome, RequestQuery, Session};
 use chancery::store::MemoryStore;
-use chancery::x509::Certificate;
+use chancery::x509::{Certificate, RevocationReason, SignatureAlgorithm};
 use support::{HOURS, World, everything, principal, slug, user};
+use time::Duration;
 
 /// Domain 1.8 as it is written there: subject, actions, and who: Admin, Operator, Auditor, Product administrator.
 const MATRIX: [(&str, &str, [bool; 4]); 27] = {
@@ -112,6 +114,15 @@ enum Verb {
     Chain,
     PrivateKey,
     Tag,
+    Revoke,
+    RevokeByKeyProof,
+    ReleaseHold,
+    OpenIncident,
+    OpenIncidentOfAll,
+    Incident,
+    CallOffIncident,
+    CertificateIncident,
+    SetIssuerStatus,
     Delete,
     ImportTracked,
     List,
@@ -156,7 +167,7 @@ enum Verb {
 }
 
 /// Verb by actor: admin, operator, auditor, product, product + operator, through a group, stranger.
-const VERBS: [(Verb, [Answer; 7]); 50] = [
+const VERBS: &[(Verb, [Answer; 7])] = &[
     (Verb::Submit, [Y, Y, F, F, Y, Y, S]),
     (Verb::SubmitNoProfile, [Y, Y, F, F, Y, Y, S]),
     (Verb::DryRun, [Y, Y, F, F, Y, Y, S]),
@@ -166,6 +177,15 @@ const VERBS: [(Verb, [Answer; 7]); 50] = [
     (Verb::Chain, [Y, Y, Y, Y, Y, Y, S]),
     (Verb::PrivateKey, [Y, Y, F, F, Y, Y, S]),
     (Verb::Tag, [Y, Y, F, F, Y, Y, S]),
+    (Verb::Revoke, [Y, Y, F, F, Y, Y, S]),
+    (Verb::RevokeByKeyProof, [Y, Y, Y, Y, Y, Y, S]),
+    (Verb::ReleaseHold, [Y, Y, F, F, Y, Y, S]),
+    (Verb::OpenIncident, [Y, F, F, Y, Y, F, S]),
+    (Verb::OpenIncidentOfAll, [P, P, P, Y, Y, P, P]),
+    (Verb::Incident, [Y, Y, Y, Y, Y, Y, S]),
+    (Verb::CallOffIncident, [Y, F, F, Y, Y, F, S]),
+    (Verb::CertificateIncident, [Y, Y, Y, Y, Y, Y, S]),
+    (Verb::SetIssuerStatus, [P, P, P, Y, Y, P, P]),
     (Verb::Delete, [Y, F, F, F, F, F, S]),
     (Verb::ImportTracked, [Y, Y, F, F, Y, Y, S]),
     (Verb::List, [Y, Y, Y, Y, Y, Y, S]),
@@ -223,6 +243,7 @@ struct Scene {
     request: RequestId,
     /// Asked by the Operator, and waits for approval.
     waiting: RequestId,
+    incident: IncidentId,
     outside: Certificate,
 }
 
@@ -234,11 +255,13 @@ impl Scene {
         let outside = world.issue("outside.example.com").await.certificate().clone();
         // Expired, so that it may be deleted.
         world.clock.advance(HOURS * 12 * 100);
+        let opened = world.session("root").open_incident(incident(Some(world.application.id))).await.unwrap();
         let (admin, id) = (world.session("alice"), world.application.id);
         admin.save_approval_policy(id, approval_policy("guarded", "pay.example.com")).await.unwrap();
         let waiting = world.session("otto").submit(&world.enrollment("pay.example.com")).await;
         let Ok(Outcome::Pending(waiting)) = waiting else { panic!("{waiting:?}") };
-        Self { waiting: waiting.id, store, certificate: first.record.id, request: first.request, outside, world }
+        let (certificate, request) = (first.record.id, first.request);
+        Self { store, certificate, request, waiting: waiting.id, incident: opened.id, outside, world }
     }
 
     async fn call(&self, verb: Verb, session: &Session) -> Result<(), Error> {
@@ -285,6 +308,18 @@ impl Scene {
                 let tags = Metadata::try_from(BTreeMap::from([("a".to_owned(), "b".to_owned())])).unwrap();
                 session.tag_certificate(self.certificate, tags).await.map(drop)
             }
+            Verb::Revoke => session.revoke(self.certificate, RevocationReason::Superseded).await.map(drop),
+            Verb::RevokeByKeyProof => {
+                let proof = KeyProof { algorithm: SignatureAlgorithm::EcdsaSha256, signature: vec![1] };
+                session.revoke_by_key_proof(*self.outside.fingerprint(), &proof).await.map(drop)
+            }
+            Verb::ReleaseHold => session.release_hold(self.certificate).await.map(drop),
+            Verb::OpenIncident => session.open_incident(incident(Some(id))).await.map(drop),
+            Verb::OpenIncidentOfAll => session.open_incident(incident(None)).await.map(drop),
+            Verb::Incident => session.incident(self.incident).await.map(drop),
+            Verb::CallOffIncident => session.call_off_incident(self.incident).await.map(drop),
+            Verb::CertificateIncident => session.certificate_incident(self.certificate).await.map(drop),
+            Verb::SetIssuerStatus => session.set_issuer_status(root.id, Default::default()).await.map(drop),
             Verb::Delete => session.delete_certificate(self.certificate).await,
             Verb::ImportTracked => {
                 let (certificate, chain) = (self.outside.clone(), Vec::new());
@@ -334,6 +369,19 @@ impl Scene {
     }
 }
 
+/// A mass revocation of what ends in a far future, which is nothing.
+fn incident(application: Option<ApplicationId>) -> IncidentSpec {
+    let far = support::START + Duration::days(9000);
+    IncidentSpec {
+        reason: RevocationReason::Superseded,
+        select: IncidentSelection { application, ends_from: Some(far), ..Default::default() },
+        deadline: far,
+        spread: Span::minutes(0),
+        explanation: None,
+        note: String::new(),
+    }
+}
+
 /// A profile that does not exist may be told of to those who may ask; to a stranger, only the Application is unknown.
 fn answer(verb: Verb, result: &Result<(), Error>) -> Answer {
     match result {
@@ -346,6 +394,8 @@ fn answer(verb: Verb, result: &Result<(), Error>) -> Answer {
         // These calls can not succeed here: what counts is that they got past the door.
         Err(Error::Issuer { .. }) if matches!(verb, Verb::InstallIssuer | Verb::ImportIssuer) => Y,
         Err(Error::InUse { .. }) if verb == Verb::DeletePolicy => Y,
+        // Past the door it is what the certificate is like that counts.
+        Err(Error::Revocation { .. }) => Y,
         Ok(()) => Y,
         Err(other) => panic!("{verb:?}: {other:?}"),
     }
@@ -375,7 +425,7 @@ async fn what_is_secret_sounds_like_what_does_not_exist() {
     let scene = Scene::new().await;
     let stranger = scene.world.engine.acting_as(user("mallory"));
     let mut nowhere = scene.world.enrollment("a.example.com");
-    nowhere.application = chancery::domain::ApplicationId::new(support::START, [9; 10]);
+    nowhere.application = ApplicationId::new(support::START, [9; 10]);
     for verb in [Verb::Submit, Verb::SubmitNoProfile, Verb::Application, Verb::List, Verb::Events, Verb::Tag] {
         let secret = scene.call(verb, &stranger).await.unwrap_err();
         let Error::NotFound { what, id } = &secret else { panic!("{secret:?}") };

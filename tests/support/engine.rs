@@ -23,7 +23,7 @@ use time::{Duration, OffsetDateTime};
 pub(crate) const START: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
 
 /// Every kind of document that the engine writes.
-pub(crate) const KINDS: [&str; 99] = [
+pub(crate) const KINDS: &[&str] = &[
     "alert",
     "alert_watch",
     "alert_window",
@@ -31,19 +31,26 @@ pub(crate) const KINDS: [&str; 99] = [
     "audit_block",
     "audit_head",
     "certificate",
+    "crl",
+    "crl_part",
     "event",
     "housekeeping",
     "idempotency",
+    "incident",
     "issuer",
     "name",
     "notification",
+    "ocsp_answer",
+    "ocsp_responder",
     "policy",
     "policy_revision",
     "private_key",
     "profile",
     "profile_revision",
     "request",
+    "revocation",
     "serial",
+    "under_incident",
 ];
 
 pub(crate) fn slug(text: &str) -> Slug {

@@ -66,7 +66,7 @@ impl Context {
             };
             change.create(&under)?;
             incident.progress.selected += 1;
-            self.expedite_renewal(record, change.now).await?;
+            self.bring_forward(record).await?;
         }
         incident.state = match next {
             Some(cursor) => IncidentState::Selecting { cursor: Some(cursor) },
@@ -76,11 +76,6 @@ impl Context {
         change.update(&incident, version)?;
         change.commit().await?;
         Ok(Work::Revoked)
-    }
-
-    /// Brings the renewal of a certificate under an incident forward.
-    async fn expedite_renewal(&self, _certificate: &CertificateRecord, _now: OffsetDateTime) -> Result<(), Error> {
-        Ok(())
     }
 
     /// One page of what an incident selects, and where the next begins.
