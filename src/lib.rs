@@ -10,6 +10,7 @@ pub mod manual;
 pub mod sealer;
 pub mod signer;
 pub mod store;
+pub mod target;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod x509;

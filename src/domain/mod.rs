@@ -23,6 +23,7 @@ mod request;
 mod role;
 mod span;
 mod spec_file;
+mod sync;
 
 pub use application::{Application, ApplicationSpec, Attachment, AttachmentSpec, KeyRereading, Member};
 pub use certificate::{CertificateRecord, CertificateState, CertificateStatus, KeyCustody, Octets, Origin};
@@ -48,3 +49,8 @@ pub use span::Span;
 #[cfg(feature = "toml")]
 pub use spec_file::read_toml;
 pub use spec_file::{MAX_SPEC_BYTES, SpecError, read_json};
+pub use sync::{
+    Deployment, DeploymentState, Fate, KeyNeed, NameRules, NameTemplate, NameValues, OnRenewal, Placed, RemoteName,
+    RemoteRef, Removal, RootInChain, Selection, SyncMode, SyncRecord, SyncSpec, SyncState, TargetLimits, Wish,
+    Withdrawal, back_off,
+};
