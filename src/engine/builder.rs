@@ -14,6 +14,7 @@ use crate::entropy::{Entropy, OsEntropy};
 use crate::sealer::{RefusingSealer, Sealer};
 use crate::signer::Signer;
 use crate::store::{MemoryStore, Store};
+use crate::target::SyncTarget;
 use crate::x509::BlockedKeys;
 
 /// Puts an [`Engine`] together. What is not given: a store in memory, the system's clock and randomness, a sealer that
@@ -47,6 +48,7 @@ pub struct EngineBuilder {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     signers: BTreeMap<String, Arc<dyn Signer>>,
+    targets: BTreeMap<String, Arc<dyn SyncTarget>>,
     administrators: Vec<Principal>,
     blocked_keys: BlockedKeys,
 }
@@ -59,6 +61,7 @@ impl Default for EngineBuilder {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(OsEntropy),
             signers: BTreeMap::new(),
+            targets: BTreeMap::new(),
             administrators: Vec::new(),
             blocked_keys: BlockedKeys::published(),
         }
@@ -108,6 +111,16 @@ impl EngineBuilder {
         self
     }
 
+    /// The target that syncs call `name`.
+    /// It must be handed over at every start, in every process that runs due
+    /// work: what is to go to a target that a process does not have waits for one that does. With it come its credentials
+    /// and whatever it runs afterwards, which nobody can set through a sync.
+    #[must_use]
+    pub fn target(mut self, name: Slug, target: impl SyncTarget) -> Self {
+        self.targets.insert(name.into(), Arc::new(target));
+        self
+    }
+
     /// A user, machine or group that administers the product.
     /// May be called again for more; they are not stored.
     #[must_use]
@@ -139,6 +152,7 @@ impl EngineBuilder {
             clock: self.clock,
             entropy: self.entropy,
             signers: self.signers,
+            targets: self.targets,
             administrators: self.administrators,
             blocked_keys: self.blocked_keys,
             cache: Cache::default(),

@@ -15,6 +15,7 @@ use crate::entropy::{Entropy, EntropyError};
 use crate::sealer::{Sealer, Secret};
 use crate::signer::Signer;
 use crate::store::{Batch, Expect, Hit, IndexEntry, Key, Scan, Store, StoreError, Version, Write};
+use crate::target::SyncTarget;
 use crate::x509::BlockedKeys;
 
 /// The ports and settings of an engine.
@@ -25,6 +26,7 @@ pub(super) struct Context {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: Arc<dyn Entropy>,
     pub(super) signers: BTreeMap<String, Arc<dyn Signer>>,
+    pub(super) targets: BTreeMap<String, Arc<dyn SyncTarget>>,
     pub(super) administrators: Vec<Principal>,
     pub(super) blocked_keys: BlockedKeys,
     pub(super) cache: Cache,
@@ -186,7 +188,17 @@ impl Change<'_> {
     pub(super) fn event(&mut self, application: Option<ApplicationId>, kind: EventKind) -> Result<(), Error> {
         let id = EventId::new(self.now, self.random.take()?);
         let actor = self.actor.principal().clone();
-        self.create(&Event { id, at: self.now, actor, application, kind })
+        let event = Event { id, at: self.now, actor, application, kind };
+        self.create(&event)?;
+        self.remember_to_follow_up(&event)
+    }
+
+    /// Remembers an event that may concern a sync, until the pass that seals events follows all of them up.
+    fn remember_to_follow_up(&mut self, event: &Event) -> Result<(), Error> {
+        if event.application.is_none() || super::deploy::concerned(&event.kind).is_none() {
+            return Ok(());
+        }
+        self.create(&super::schema::UnfollowedEvent { event: event.clone() })
     }
 
     /// Applies everything or nothing.

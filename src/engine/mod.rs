@@ -10,6 +10,7 @@ mod authorize;
 mod builder;
 mod cache;
 mod context;
+mod deploy;
 mod due;
 mod error;
 mod impact;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 
 pub use builder::EngineBuilder;
 use context::Context;
+pub use deploy::{DeploymentCounts, SyncHealth, SyncStatus};
 pub use due::DueReport;
 pub use error::{Error, IssuerFault};
 pub use impact::ImpactWalk;

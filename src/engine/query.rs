@@ -113,7 +113,7 @@ impl PageToken {
         Self(URL_SAFE_NO_PAD.encode(serde_json::to_vec(&fields).unwrap_or_default()))
     }
 
-    fn cursor(&self) -> Result<Cursor, Error> {
+    pub(super) fn cursor(&self) -> Result<Cursor, Error> {
         let accepted = "the token of the page before, unchanged";
         let invalid = || InvalidValue::new("page token", &self.0, accepted);
         let read = || -> Option<(String, String, String)> {

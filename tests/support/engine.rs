@@ -23,9 +23,10 @@ use time::{Duration, OffsetDateTime};
 pub(crate) const START: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
 
 /// Every kind of document that the engine writes.
-pub(crate) const KINDS: [&str; 13] = [
+pub(crate) const KINDS: [&str; 20] = [
     "application",
     "certificate",
+    "deployment",
     "event",
     "idempotency",
     "issuer",
@@ -35,8 +36,14 @@ pub(crate) const KINDS: [&str; 13] = [
     "private_key",
     "profile",
     "profile_revision",
+    "remote_name",
     "request",
     "serial",
+    "sync",
+    "sync_task",
+    "sync_walk",
+    "target_lease",
+    "unfollowed_event",
 ];
 
 pub(crate) fn slug(text: &str) -> Slug {

@@ -38,6 +38,9 @@ pub struct Placed {
     pub remote: RemoteRef,
     /// The certificate that was last sent there.
     pub certificate: CertificateId,
+    /// Whether it was seen there since.
+    #[serde(default)]
+    pub seen: bool,
 }
 
 /// How far a deployment is. The last state, withdrawn, is the absence of the record.
@@ -231,8 +234,12 @@ impl Deployment {
     /// Records that `certificate` is about to be sent to `name`, before it is.
     pub fn head_for(mut self, name: RemoteName, certificate: CertificateId) -> Self {
         let known = self.places.iter().position(|place| place.remote.name == name);
-        let remote = known.map(|at| self.places.remove(at).remote).unwrap_or_else(|| RemoteRef::named(name));
-        self.places.push(Placed { remote, certificate });
+        let place = match known.map(|at| self.places.remove(at)) {
+            Some(place) if place.certificate == certificate => place,
+            Some(place) => Placed { certificate, seen: false, ..place },
+            None => Placed { remote: RemoteRef::named(name), certificate, seen: false },
+        };
+        self.places.push(place);
         self
     }
 
@@ -249,9 +256,10 @@ impl Deployment {
         }
     }
 
-    /// Records where the target says that the wanted certificate is.
-    pub fn placed_at(mut self, remote: RemoteRef) -> Self {
+    /// Records where the target says that the wanted certificate is, and that it was seen there.
+    pub fn seen_at(mut self, remote: RemoteRef) -> Self {
         if let Some(place) = self.places.last_mut() {
+            place.seen = true;
             // The name is ours to give: it is what the claim is on.
             place.remote.id = remote.id.or(place.remote.id.take());
         }

@@ -11,8 +11,8 @@ pub(super) use report::Work;
 
 use super::context::{Change, Context, decode};
 use super::error::Error;
-use super::schema::{Entity, Replay, index, sortable};
-use crate::domain::{CertificateRequest, IssuerRecord};
+use super::schema::{Entity, Replay, SyncTask, SyncWalk, UnfollowedEvent, index, sortable};
+use crate::domain::{CertificateRequest, Deployment, IssuerRecord};
 use crate::store::{Hit, MAX_SCAN_LIMIT, Over, Scan, StoreError, Version};
 
 impl Context {
@@ -33,6 +33,10 @@ impl Context {
             CertificateRequest::KIND => self.resume_due(hit).await,
             IssuerRecord::KIND => self.complete_due(hit).await,
             Replay::KIND => self.remove_expired(hit).await,
+            Deployment::KIND => self.deployment_due(hit).await,
+            SyncTask::KIND => self.task_due(hit).await,
+            SyncWalk::KIND => self.walk_due(hit).await,
+            UnfollowedEvent::KIND => self.follow_up_due(hit).await,
             _ => Ok(Work::Nothing),
         };
         match worked {

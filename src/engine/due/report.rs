@@ -34,6 +34,7 @@ pub struct DueReport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::engine) enum Work {
     Issued,
+    Deployed,
     Removed,
     Failed,
     Postponed,
@@ -58,6 +59,7 @@ impl DueReport {
     pub(in crate::engine) fn count(&mut self, work: Work) {
         match work {
             Work::Issued => self.issued += 1,
+            Work::Deployed => self.deployed += 1,
             Work::Removed => self.removed += 1,
             Work::Failed => self.failed += 1,
             Work::Postponed => self.postponed += 1,

@@ -1,5 +1,6 @@
 //! How the domain's values become documents: kinds, ids, index entries and readable columns.
 
+mod deploy;
 mod names;
 mod views;
 
@@ -16,6 +17,10 @@ use crate::domain::{
 use crate::domain::{Octets, RequestId};
 use crate::store::{IndexEntry, Key};
 
+pub(in crate::engine) use deploy::{
+    DEPLOYMENT_CERTIFICATE, DEPLOYMENT_STATE, RemoteClaim, SYNC_APPLICATION, SyncTask, SyncWalk, TargetLease,
+    UnfollowedEvent, WalkStage, deployment_id,
+};
 use names::searchable_names;
 pub(in crate::engine) use names::{searchable, tag_entry};
 pub(in crate::engine) use views::SCHEMA;

@@ -1,7 +1,12 @@
 //! What is stored, and how it looks to a person.
 
-use super::{Claim, Entity, PolicyRecord, Replay, SealedKey, SerialClaim};
-use crate::domain::{Application, CertificateRecord, CertificateRequest, Event, IssuerRecord, Profile};
+use super::{
+    Claim, Entity, PolicyRecord, RemoteClaim, Replay, SealedKey, SerialClaim, SyncTask, SyncWalk, TargetLease,
+    UnfollowedEvent,
+};
+use crate::domain::{
+    Application, CertificateRecord, CertificateRequest, Deployment, Event, IssuerRecord, Profile, SyncRecord,
+};
 use crate::store::{Column, KindSchema, Schema};
 
 const fn column(name: &'static str, path: &'static str) -> Column {
@@ -90,5 +95,45 @@ pub(in crate::engine) const SCHEMA: Schema = Schema {
         KindSchema { kind: SerialClaim::KIND, view: "serials", columns: &[column("certificate", "certificate")] },
         KindSchema { kind: SealedKey::KIND, view: "private_keys", columns: &[] },
         KindSchema { kind: Replay::KIND, view: "idempotency_keys", columns: &[column("request", "request")] },
+        KindSchema {
+            kind: SyncRecord::KIND,
+            view: "syncs",
+            columns: &[
+                column("name", "spec.name"),
+                column("application", "application"),
+                column("target", "spec.target"),
+                column("state", "state"),
+                column("updated_at", "updated_at"),
+            ],
+        },
+        KindSchema {
+            kind: Deployment::KIND,
+            view: "deployments",
+            columns: &[
+                column("sync", "sync"),
+                column("lineage", "lineage"),
+                column("target", "target"),
+                column("state", "state"),
+                column("wanted", "wanted"),
+                column("reason", "reason"),
+            ],
+        },
+        KindSchema {
+            kind: RemoteClaim::KIND,
+            view: "remote_names",
+            columns: &[column("target", "target"), column("name", "name"), column("owner", "owner")],
+        },
+        KindSchema { kind: TargetLease::KIND, view: "target_leases", columns: &[column("until", "until")] },
+        KindSchema {
+            kind: SyncWalk::KIND,
+            view: "sync_walks",
+            columns: &[column("stage", "stage"), column("due", "due")],
+        },
+        KindSchema {
+            kind: SyncTask::KIND,
+            view: "sync_tasks",
+            columns: &[column("certificate", "certificate"), column("due", "due")],
+        },
+        KindSchema { kind: UnfollowedEvent::KIND, view: "unfollowed_events", columns: &[] },
     ],
 };

@@ -51,6 +51,7 @@ macro_rules! verb {
 mod applications;
 mod certificates;
 mod product;
+mod syncs;
 
 impl Session {
     pub(in crate::engine) fn new(context: Arc<Context>, actor: Actor) -> Self {
