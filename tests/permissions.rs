@@ -6,13 +6,16 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use chancery::clock::ManualClock;
 use chancery::domain::{
     Action, Actor, ApplicationSpec, CertificateId, IssuerSpec, KeyRereading, Member, Metadata, Methods, Preset,
-    RequestId, Role, Span, Standing,
+    RequestId, Role, Selection, Span, Standing, SyncId, SyncSpec,
 };
 use chancery::engine::{CertificateQuery, Error, Import, Session};
 use chancery::store::MemoryStore;
+use chancery::target::memory::MemoryTarget;
 use chancery::x509::Certificate;
 use support::{HOURS, World, everything, principal, slug, user};
 
@@ -141,10 +144,18 @@ enum Verb {
     SaveProfile,
     ProfileNamed,
     DeleteProfile,
+    SaveSync,
+    EditSync,
+    DeleteSync,
+    Syncs,
+    Sync,
+    Deployments,
+    SyncNow,
+    RemoveCertificate,
 }
 
 /// Verb by actor: admin, operator, auditor, product, product + operator, through a group, stranger.
-const VERBS: [(Verb, [Answer; 7]); 38] = [
+const VERBS: [(Verb, [Answer; 7]); 46] = [
     (Verb::Submit, [Y, Y, F, F, Y, Y, S]),
     (Verb::SubmitNoProfile, [Y, Y, F, F, Y, Y, S]),
     (Verb::DryRun, [Y, Y, F, F, Y, Y, S]),
@@ -183,7 +194,20 @@ const VERBS: [(Verb, [Answer; 7]); 38] = [
     (Verb::SaveProfile, [P, P, P, Y, Y, P, P]),
     (Verb::ProfileNamed, [P, P, P, Y, Y, P, P]),
     (Verb::DeleteProfile, [P, P, P, Y, Y, P, P]),
+    (Verb::SaveSync, [Y, F, F, F, F, F, S]),
+    (Verb::EditSync, [Y, F, F, F, F, F, S]),
+    (Verb::DeleteSync, [Y, F, F, F, F, F, S]),
+    (Verb::Syncs, [Y, Y, Y, F, Y, Y, S]),
+    (Verb::Sync, [Y, Y, Y, F, Y, Y, S]),
+    (Verb::Deployments, [Y, Y, Y, F, Y, Y, S]),
+    (Verb::SyncNow, [Y, Y, F, F, Y, Y, S]),
+    (Verb::RemoveCertificate, [Y, F, F, F, F, F, S]),
 ];
+
+/// Two of them differ in what they select, so that they do not want the same names.
+fn sync_spec(name: &str) -> SyncSpec {
+    SyncSpec::new(slug(name), slug("edge"), Selection::tag("sync", name))
+}
 
 struct Scene {
     store: MemoryStore,
@@ -191,17 +215,21 @@ struct Scene {
     certificate: CertificateId,
     request: RequestId,
     outside: Certificate,
+    sync: SyncId,
 }
 
 impl Scene {
     async fn new() -> Self {
         let store = MemoryStore::new();
-        let world = World::over(store.clone()).await;
+        let clock = Arc::new(ManualClock::new(support::START));
+        let builder = support::builder(store.clone(), &clock, 1).target(slug("edge"), MemoryTarget::default());
+        let world = World::of(builder, clock).await;
         let first = world.issue("api.example.com").await;
         let outside = world.issue("outside.example.com").await.certificate().clone();
         // Expired, so that it may be deleted.
         world.clock.advance(HOURS * 12 * 100);
-        Self { store, certificate: first.record.id, request: first.request, outside, world }
+        let sync = world.session("alice").save_sync(world.application.id, sync_spec("edge")).await.unwrap().id;
+        Self { store, sync, certificate: first.record.id, request: first.request, outside, world }
     }
 
     async fn call(&self, verb: Verb, session: &Session) -> Result<(), Error> {
@@ -248,6 +276,17 @@ impl Scene {
                 session.edit_application(id, "new".into(), KeyRereading::DisabledForGood).await.map(drop)
             }
             Verb::DeleteApplication => session.delete_application(id).await,
+            Verb::SaveSync => session.save_sync(id, sync_spec("another")).await.map(drop),
+            Verb::EditSync => {
+                let spec = SyncSpec { description: "new".into(), ..sync_spec("edge") };
+                session.save_sync(id, spec).await.map(drop)
+            }
+            Verb::DeleteSync => session.delete_sync(self.sync).await,
+            Verb::Syncs => session.syncs(id, None).await.map(drop),
+            Verb::Sync => session.sync(self.sync).await.map(drop),
+            Verb::Deployments => session.deployments(self.sync, None).await.map(drop),
+            Verb::SyncNow => session.sync_now(self.sync).await,
+            Verb::RemoveCertificate => session.remove_certificate(self.sync, self.certificate).await.map(drop),
             Verb::Attach => session.attach_profile(id, profile.id).await.map(drop),
             Verb::Detach => session.detach_profile(id, profile.id).await.map(drop),
             Verb::SetMethods => session.set_methods(id, profile.id, Methods::default()).await.map(drop),
@@ -288,7 +327,7 @@ fn answer(verb: Verb, result: &Result<(), Error>) -> Answer {
         Err(Error::NotFound { .. }) => S,
         // These calls can not succeed here: what counts is that they got past the door.
         Err(Error::Issuer { .. }) if matches!(verb, Verb::InstallIssuer | Verb::ImportIssuer) => Y,
-        Err(Error::InUse { .. }) if verb == Verb::DeletePolicy => Y,
+        Err(Error::InUse { .. }) if matches!(verb, Verb::DeletePolicy | Verb::DeleteApplication) => Y,
         Ok(()) => Y,
         Err(other) => panic!("{verb:?}: {other:?}"),
     }

@@ -6,7 +6,7 @@ use crate::domain::{
 use crate::engine::context::{Change, Context, Versioned, decode};
 use crate::engine::due::{Work, item};
 use crate::engine::error::Error;
-use crate::engine::schema::{DEPLOYMENT_CERTIFICATE, Entity, SYNC_APPLICATION, SyncTask, deployment_id};
+use crate::engine::schema::{DEPLOYMENT_CERTIFICATE, SYNC_APPLICATION, SyncTask, deployment_id};
 use crate::store::{Hit, MAX_SCAN_LIMIT, Over, Scan};
 
 impl Context {
@@ -39,7 +39,7 @@ impl Context {
         }
         change.delete(&task, hit.document.version);
         change.commit().await?;
-        Ok(Work::Nothing)
+        Ok(Work::Planned)
     }
 
     /// Brings the deployment of a certificate's lineage, if there is or should be one, in line with the sync.

@@ -38,7 +38,7 @@ impl Context {
             None => change.delete(&walk, version),
         }
         change.commit().await?;
-        Ok(Work::Nothing)
+        Ok(if walk.stage == WalkStage::Remains { Work::Nothing } else { Work::Planned })
     }
 
     async fn walk_certificates(

@@ -14,6 +14,8 @@ pub struct DueReport {
     pub revoked: usize,
     /// Certificate revocation lists that were published.
     pub published: usize,
+    /// Steps that found out what is to be deployed.
+    pub planned: usize,
     /// Deployments that were brought to the state they should have.
     pub deployed: usize,
     /// Notifications that were delivered.
@@ -34,6 +36,7 @@ pub struct DueReport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::engine) enum Work {
     Issued,
+    Planned,
     Deployed,
     Removed,
     Failed,
@@ -47,7 +50,7 @@ impl DueReport {
     /// How many items were looked at.
     pub fn total(&self) -> usize {
         let done = self.issued + self.renewed + self.expired + self.revoked + self.published + self.deployed;
-        let told = self.notified + self.sealed + self.removed;
+        let told = self.planned + self.notified + self.sealed + self.removed;
         done + told + self.failed + self.postponed + self.taken_by_others
     }
 
@@ -59,6 +62,7 @@ impl DueReport {
     pub(in crate::engine) fn count(&mut self, work: Work) {
         match work {
             Work::Issued => self.issued += 1,
+            Work::Planned => self.planned += 1,
             Work::Deployed => self.deployed += 1,
             Work::Removed => self.removed += 1,
             Work::Failed => self.failed += 1,
