@@ -13,6 +13,7 @@ pub mod signer;
 #[cfg(feature = "simulation")]
 pub mod simulation;
 pub mod store;
+pub mod target;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod x509;

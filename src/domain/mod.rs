@@ -30,6 +30,7 @@ mod role;
 mod span;
 mod spec_file;
 mod status;
+mod sync;
 
 pub use alert::{
     Alert, AlertOn, AlertRecord, AlertSpec, AlertState, Channel, ChannelKind, Confidential, Delivery, DestinationRules,
@@ -78,3 +79,8 @@ pub use span::Span;
 pub use spec_file::read_toml;
 pub use spec_file::{MAX_SPEC_BYTES, SpecError, read_json};
 pub use status::{CrlSettings, MAX_CRL_SHARDS, OcspResponder, OcspSettings, StatusSettings};
+pub use sync::{
+    Deployment, DeploymentState, Fate, KeyNeed, NameRules, NameTemplate, NameValues, OnRenewal, Placed, RemoteName,
+    RemoteRef, Removal, RootInChain, Selection, SyncMode, SyncRecord, SyncSpec, SyncState, TargetLimits, Wish,
+    Withdrawal, back_off,
+};

@@ -16,6 +16,7 @@ use crate::notify::Notifier;
 use crate::sealer::{RefusingSealer, Sealer};
 use crate::signer::Signer;
 use crate::store::{MemoryStore, Store};
+use crate::target::SyncTarget;
 use crate::x509::BlockedKeys;
 
 /// Puts an [`Engine`] together. What is not given: a store in memory, the system's clock and randomness, a sealer that
@@ -51,6 +52,7 @@ pub struct EngineBuilder {
     notifiers: BTreeMap<ChannelKind, Arc<dyn Notifier>>,
     destinations: DestinationRules,
     signers: BTreeMap<String, Arc<dyn Signer>>,
+    targets: BTreeMap<String, Arc<dyn SyncTarget>>,
     administrators: Vec<Principal>,
     blocked_keys: BlockedKeys,
     retention: Retention,
@@ -66,6 +68,7 @@ impl Default for EngineBuilder {
             notifiers: BTreeMap::new(),
             destinations: DestinationRules::default(),
             signers: BTreeMap::new(),
+            targets: BTreeMap::new(),
             administrators: Vec::new(),
             blocked_keys: BlockedKeys::published(),
             retention: Retention::default(),
@@ -132,6 +135,16 @@ impl EngineBuilder {
         self
     }
 
+    /// The target that syncs call `name`.
+    /// It must be handed over at every start, in every process that runs due
+    /// work: what is to go to a target that a process does not have waits for one that does. With it come its credentials
+    /// and whatever it runs afterwards, which nobody can set through a sync.
+    #[must_use]
+    pub fn target(mut self, name: Slug, target: impl SyncTarget) -> Self {
+        self.targets.insert(name.into(), Arc::new(target));
+        self
+    }
+
     /// A user, machine or group that administers the product.
     /// May be called again for more; they are not stored.
     #[must_use]
@@ -177,6 +190,7 @@ impl EngineBuilder {
             notifiers: self.notifiers,
             destinations: self.destinations,
             signers: self.signers,
+            targets: self.targets,
             administrators: self.administrators,
             blocked_keys: self.blocked_keys,
             retention: self.retention,

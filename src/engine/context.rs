@@ -20,6 +20,7 @@ use crate::notify::Notifier;
 use crate::sealer::{Sealer, Secret};
 use crate::signer::Signer;
 use crate::store::{Batch, Document, Expect, Hit, IndexEntry, Key, Scan, Store, StoreError, Version, Write};
+use crate::target::SyncTarget;
 use crate::x509::BlockedKeys;
 
 /// The ports and settings of an engine.
@@ -32,6 +33,7 @@ pub(super) struct Context {
     pub(super) notifiers: BTreeMap<ChannelKind, Arc<dyn Notifier>>,
     pub(super) destinations: DestinationRules,
     pub(super) signers: BTreeMap<String, Arc<dyn Signer>>,
+    pub(super) targets: BTreeMap<String, Arc<dyn SyncTarget>>,
     pub(super) administrators: Vec<Principal>,
     pub(super) blocked_keys: BlockedKeys,
     pub(super) retention: Retention,

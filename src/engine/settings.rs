@@ -260,6 +260,7 @@ impl Context {
     /// Deletes an Application. Its certificates stay in the inventory, for product administrators to see.
     pub(super) async fn delete_application(&self, actor: &Actor, id: ApplicationId) -> Result<(), Error> {
         let application = self.permitted(actor, id, Action::ApplicationDelete).await?;
+        self.demand_no_syncs(id).await?;
         let name = application.value.name.clone();
         self.delete_named(actor, application, &name).await
     }

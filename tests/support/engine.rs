@@ -33,6 +33,7 @@ pub(crate) const KINDS: &[&str] = &[
     "certificate",
     "crl",
     "crl_part",
+    "deployment",
     "event",
     "housekeeping",
     "idempotency",
@@ -47,10 +48,18 @@ pub(crate) const KINDS: &[&str] = &[
     "private_key",
     "profile",
     "profile_revision",
+    "remote_name",
+    "renewal",
+    "renewal_meter",
+    "renewal_walk",
     "request",
     "revocation",
     "serial",
     "under_incident",
+    "sync",
+    "sync_task",
+    "sync_walk",
+    "target_lease",
 ];
 
 pub(crate) fn slug(text: &str) -> Slug {
@@ -152,7 +161,7 @@ pub(crate) fn reasons(refusal: &Refusal) -> Vec<(&str, &str)> {
 /// All that a store holds, so that before and after can be compared.
 pub(crate) async fn everything(store: &impl Store) -> BTreeMap<Key, (Version, String)> {
     let mut all = BTreeMap::new();
-    for kind in KINDS {
+    for kind in KINDS.iter().copied() {
         let mut scan = Scan::new(Over::Kind(kind.into()), 1000);
         loop {
             let hits = store.scan(&scan).await.unwrap();

@@ -24,6 +24,7 @@ fn record() -> CertificateRecord {
         lineage: certificate(1),
         replaces: None,
         replaced_by: None,
+        certifies: None,
         crl_shard: 0,
         method: Some(Method::Api),
         origin: Origin::Profile,

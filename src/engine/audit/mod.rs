@@ -11,6 +11,7 @@ use crate::crypto;
 use crate::domain::{Actor, AuditBlock, AuditHead, Event, SealedEvent, event_digest};
 use crate::engine::alerts::FollowUp;
 use crate::engine::context::{Change, Context, Versioned, decode};
+use crate::engine::deploy::Synced;
 use crate::engine::error::Error;
 use crate::engine::schema::{ChainHead, index};
 use crate::store::{Over, Scan};
@@ -56,7 +57,7 @@ impl Context {
         let before: Option<Versioned<ChainHead>> = self.find(ChainHead::ID).await?;
         let number = before.as_ref().map_or(1, |before| before.value.head.number + 1);
         let mut list = Vec::with_capacity(hits.len());
-        let mut follow_up = FollowUp::new(self);
+        let (mut follow_up, mut synced) = (FollowUp::new(self), Synced::default());
         for hit in &hits {
             let Ok(mut event) = decode::<Event>(&hit.document.key, &hit.document.body) else {
                 // One that was damaged must not keep the others from being sealed.
@@ -66,7 +67,9 @@ impl Context {
             event.sealed = Some(number);
             list.push(SealedEvent { id: event.id, digest: digest_of(&event)? });
             change.update(&event, hit.document.version)?;
-            self.follow_up(&event, &mut follow_up, &mut change).await?;
+            // What the event leads to, once: in the commit that seals it.
+            follow_up.tell(&event, &mut change).await?;
+            self.follow_up_deployments(&event, &mut synced, &mut change).await?;
             if change.writes() + follow_up.writes() >= BLOCK_WRITES {
                 break;
             }
@@ -82,11 +85,6 @@ impl Context {
         change.commit().await?;
         metrics::counter!("chancery_events_sealed_total").increment(count as u64);
         Ok(count)
-    }
-
-    /// What an event leads to, once: in the commit that seals it.
-    async fn follow_up(&self, event: &Event, alerts: &mut FollowUp<'_>, change: &mut Change<'_>) -> Result<(), Error> {
-        alerts.tell(event, change).await
     }
 
     /// The last block, to be kept elsewhere.

@@ -16,10 +16,10 @@ use super::context::{Change, Context, decode};
 use super::error::Error;
 use super::housekeeping::Sweep;
 use super::schema::{
-    CrlRecord, Entity, Notification, OcspAnswer, RenewalWalk, Replay, ResponderRecord, Watch, Window, index,
-    instant_of, sortable,
+    CrlRecord, Entity, Notification, OcspAnswer, RenewalWalk, Replay, ResponderRecord, SyncTask, SyncWalk, Watch,
+    Window, index, instant_of, sortable,
 };
-use crate::domain::{CertificateRequest, Incident, IssuerRecord, Octets, RenewalPlan};
+use crate::domain::{CertificateRequest, Deployment, Incident, IssuerRecord, Octets, RenewalPlan};
 use crate::store::{Hit, MAX_SCAN_LIMIT, Over, Scan, StoreError, Version};
 
 /// How many items of a round are under way at once, so that one that waits for its signer or target does not hold up all.
@@ -87,8 +87,11 @@ impl Context {
             Watch::KIND => self.watch_due(hit).await,
             Window::KIND => self.window_due(hit).await,
             Notification::<Octets>::KIND => self.deliver_due(hit).await,
-            RenewalWalk::KIND => self.walk_due(hit).await,
+            RenewalWalk::KIND => self.renewal_walk_due(hit).await,
             RenewalPlan::KIND => self.end_due(hit).await,
+            Deployment::KIND => self.deployment_due(hit).await,
+            SyncTask::KIND => self.task_due(hit).await,
+            SyncWalk::KIND => self.sync_walk_due(hit).await,
             _ => Ok(Work::Nothing),
         };
         match worked {

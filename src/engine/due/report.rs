@@ -16,6 +16,8 @@ pub struct DueReport {
     pub revoked: usize,
     /// Certificate revocation lists that were published.
     pub published: usize,
+    /// Steps that found out what is to be deployed.
+    pub planned: usize,
     /// Deployments that were brought to the state they should have.
     pub deployed: usize,
     /// Alerts that looked for what ends soon, and reminders.
@@ -45,6 +47,8 @@ pub(in crate::engine) enum Work {
     Watched,
     Renewed,
     Rescheduled,
+    Planned,
+    Deployed,
     Removed,
     Failed,
     Postponed,
@@ -57,7 +61,7 @@ impl DueReport {
     /// How many items were looked at.
     pub fn total(&self) -> usize {
         let done = self.issued + self.renewed + self.expired + self.revoked + self.published + self.deployed;
-        let told = self.rescheduled + self.notified + self.watched + self.sealed + self.removed;
+        let told = self.planned + self.rescheduled + self.notified + self.watched + self.sealed + self.removed;
         done + told + self.failed + self.postponed + self.taken_by_others
     }
 
@@ -76,6 +80,8 @@ impl DueReport {
             Work::Watched => self.watched += 1,
             Work::Renewed => self.renewed += 1,
             Work::Rescheduled => self.rescheduled += 1,
+            Work::Planned => self.planned += 1,
+            Work::Deployed => self.deployed += 1,
             Work::Removed => self.removed += 1,
             Work::Failed => self.failed += 1,
             Work::Postponed => self.postponed += 1,

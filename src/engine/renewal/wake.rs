@@ -46,7 +46,7 @@ type Written = (RenewalPlan, Option<crate::store::Version>);
 
 impl Context {
     /// Walks on from where a walk stands; it goes when it has come to its end.
-    pub(in crate::engine) async fn walk_due(&self, hit: &Hit) -> Result<Work, Error> {
+    pub(in crate::engine) async fn renewal_walk_due(&self, hit: &Hit) -> Result<Work, Error> {
         let mut walk: RenewalWalk = item(hit)?;
         let mut version = hit.document.version;
         let engine = Actor::engine();

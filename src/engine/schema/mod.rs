@@ -2,6 +2,7 @@
 
 mod alerts;
 mod audit;
+mod deploy;
 mod names;
 mod renewal;
 mod revocation;
@@ -23,6 +24,10 @@ use crate::store::{IndexEntry, Key};
 pub use alerts::{Notification, NotificationChannel};
 pub(in crate::engine) use alerts::{Place, Watch, Window, scope};
 pub(in crate::engine) use audit::{ChainHead, Pruning};
+pub(in crate::engine) use deploy::{
+    DEPLOYMENT_CERTIFICATE, DEPLOYMENT_STATE, RemoteClaim, SYNC_APPLICATION, SyncTask, SyncWalk, TargetLease,
+    WalkStage, deployment_id,
+};
 use names::searchable_names;
 pub(in crate::engine) use names::{searchable, tag_entry};
 pub(in crate::engine) use renewal::{

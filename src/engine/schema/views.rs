@@ -1,12 +1,13 @@
 //! What is stored, and how it looks to a person.
 
 use super::{
-    ChainHead, Claim, CrlPart, CrlRecord, Entity, Notification, OcspAnswer, PolicyRecord, RenewalMeter, RenewalWalk,
-    Replay, ResponderRecord, RevokedCertificate, SealedKey, SerialClaim, Watch, Window,
+    ChainHead, Claim, CrlPart, CrlRecord, Entity, Notification, OcspAnswer, PolicyRecord, RemoteClaim, RenewalMeter,
+    RenewalWalk, Replay, ResponderRecord, RevokedCertificate, SealedKey, SerialClaim, SyncTask, SyncWalk, TargetLease,
+    Watch, Window,
 };
 use crate::domain::{
-    AlertRecord, Application, AuditBlock, CertificateRecord, CertificateRequest, Event, Incident, IssuerRecord, Octets,
-    Profile, RenewalPlan, UnderIncident,
+    AlertRecord, Application, AuditBlock, CertificateRecord, CertificateRequest, Deployment, Event, Incident,
+    IssuerRecord, Octets, Profile, RenewalPlan, SyncRecord, UnderIncident,
 };
 use crate::store::{Column, KindSchema, Schema};
 
@@ -206,5 +207,44 @@ pub(in crate::engine) const SCHEMA: Schema = Schema {
         KindSchema { kind: SealedKey::KIND, view: "private_keys", columns: &[] },
         KindSchema { kind: "housekeeping", view: "housekeeping", columns: &[column("due_at", "due_at")] },
         KindSchema { kind: Replay::KIND, view: "idempotency_keys", columns: &[column("request", "request")] },
+        KindSchema {
+            kind: SyncRecord::KIND,
+            view: "syncs",
+            columns: &[
+                column("name", "spec.name"),
+                column("application", "application"),
+                column("target", "spec.target"),
+                column("state", "state"),
+                column("updated_at", "updated_at"),
+            ],
+        },
+        KindSchema {
+            kind: Deployment::KIND,
+            view: "deployments",
+            columns: &[
+                column("sync", "sync"),
+                column("lineage", "lineage"),
+                column("target", "target"),
+                column("state", "state"),
+                column("wanted", "wanted"),
+                column("reason", "reason"),
+            ],
+        },
+        KindSchema {
+            kind: RemoteClaim::KIND,
+            view: "remote_names",
+            columns: &[column("target", "target"), column("name", "name"), column("owner", "owner")],
+        },
+        KindSchema { kind: TargetLease::KIND, view: "target_leases", columns: &[column("until", "until")] },
+        KindSchema {
+            kind: SyncWalk::KIND,
+            view: "sync_walks",
+            columns: &[column("stage", "stage"), column("due", "due")],
+        },
+        KindSchema {
+            kind: SyncTask::KIND,
+            view: "sync_tasks",
+            columns: &[column("certificate", "certificate"), column("due", "due")],
+        },
     ],
 };

@@ -55,6 +55,7 @@ mod certificates;
 mod product;
 mod renewals;
 mod revocation;
+mod syncs;
 
 impl Session {
     pub(in crate::engine) fn new(context: Arc<Context>, actor: Actor) -> Self {
