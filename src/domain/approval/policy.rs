@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Conditions, unreachable_steps};
-use crate::domain::Principal;
-use crate::domain::{Member, PrincipalKind, ProfileId, Slug, Span};
+use crate::domain::{Member, Principal, PrincipalKind, ProfileId, Slug, Span};
 use crate::x509::InvalidValue;
 
 const MOST_STEPS: usize = 10;
