@@ -84,7 +84,8 @@ impl Engine {
         Session::new(Arc::clone(&self.context), actor)
     }
 
-    /// Does at most `limit` items that are due (1 to 1000; what is beyond is cut): requests whose signing was cut off, and
+    /// Does at most `limit` items that are due (1 to 1000; what is beyond is cut): requests whose signing was cut off, CRLs,
+    /// the certificates of OCSP responders, steps of mass revocations, and
     /// records that have expired. The longest overdue come first. Any number of workers may call it on one store.
     ///
     /// If the report's [`total`](DueReport::total) is `limit`, more may be due: call again.
