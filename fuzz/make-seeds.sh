@@ -75,7 +75,7 @@ issuingDistributionPoint = critical, @point
 fullname = URI:http://crl.example.com/ca-0.crl
 CONFIG
 openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$work/key"
-openssl req -x509 -key "$work/key" -config "$work/config" -days 30 -out "$work/own.pem"
+openssl req -x509 -key "$work/key" -config "$work/config" -addext subjectKeyIdentifier=hash -days 30 -out "$work/own.pem"
 : > "$work/index"
 echo 0a > "$work/number"
 list() { openssl ca -config "$work/ca" -gencrl -keyfile "$work/key" -cert "$work/own.pem" -out "$work/crl" 2> "$work/log" && openssl crl -in "$work/crl" -outform DER -out "crl/$1.der"; }

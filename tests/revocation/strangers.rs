@@ -4,7 +4,7 @@ use std::path::Path;
 
 use chancery::domain::{IssuerSpec, OcspResponder, StatusSettings};
 use chancery::store::MemoryStore;
-use chancery::x509::{Certificate, RevocationReason};
+use chancery::x509::{Certificate, CertificateList, OcspRequest, RevocationReason};
 use time::{Duration, OffsetDateTime};
 
 use super::tools::{attempt, text};
@@ -104,4 +104,19 @@ async fn with_nonce(at: &Path, scene: &Scene) {
     scene.session("root").set_issuer_status(scene.issuer.id, StatusSettings::default()).await.unwrap();
     fs::write(at.join("response.der"), scene.engine.ocsp(&fs::read(at.join("nonce.der")).unwrap()).await).unwrap();
     assert!(said(at, "openssl", &look).unwrap().contains("unauthorized"));
+}
+
+#[test]
+fn lists_and_requests_of_openssl_are_read() {
+    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds");
+    let read = |name: &str| CertificateList::from_der(&fs::read(seeds.join(name)).unwrap()).unwrap();
+    let (empty, entries) = (read("crl/empty.der"), read("crl/entries.der"));
+    assert!(empty.entries.is_empty() && empty.number == Some(10) && entries.number == Some(11));
+    let reasons: Vec<RevocationReason> = entries.entries.iter().map(|entry| entry.reason).collect();
+    assert_eq!(reasons, [RevocationReason::KeyCompromise, RevocationReason::Unspecified]);
+    assert_eq!(entries.scope, ["http://crl.example.com/ca-0.crl"]);
+    let ask = |name: &str| OcspRequest::from_der(&fs::read(seeds.join(name)).unwrap()).unwrap();
+    assert!(ask("ocsp_request/sha1.der").nonce().is_none());
+    let both = ask("ocsp_request/nonce.der");
+    assert_eq!((both.certificates().len(), both.nonce().map(<[u8]>::len)), (2, Some(16)));
 }

@@ -1,7 +1,5 @@
 //! Switching CRLs and OCSP on, when an issuer begins and later.
 
-use time::Duration;
-
 use crate::domain::{
     Actor, EventKind, IssuerId, IssuerRecord, IssuerState, OcspResponder, OcspSettings, StatusSettings,
 };
@@ -69,7 +67,7 @@ impl Context {
         match self.find::<CrlRecord>(&CrlRecord::id(issuer.id, shard)).await? {
             None => change.create(&CrlRecord::new(issuer.id, shard, change.now)),
             Some(Versioned { value: mut crl, version }) => {
-                crl.want(change.now - Duration::SECOND);
+                crl.want(change.now);
                 change.update(&crl, version)
             }
         }
