@@ -6,15 +6,18 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use chancery::clock::ManualClock;
 use chancery::domain::{
-    Action, Actor, ApplicationSpec, CertificateId, IssuerSpec, KeyRereading, Member, Metadata, Methods, Preset,
+    Action, Actor, AlertId, AlertOn, AlertSpec, ApplicationSpec, CertificateId, Channel, ChannelKind, IssuerSpec, KeyRereading, Member, Metadata, Methods, Preset,
     RequestId, Role, Span, Standing,
 };
 use chancery::engine::{CertificateQuery, Error, Import, Session};
+use chancery::notify::conformance::RecordingNotifier;
 use chancery::store::MemoryStore;
 use chancery::x509::Certificate;
-use support::{HOURS, World, everything, principal, slug, user};
+use support::{HOURS, World, builder, everything, principal, slug, user};
 
 /// Domain 1.8 as it is written there: subject, actions, and who: Admin, Operator, Auditor, Product administrator.
 const MATRIX: [(&str, &str, [bool; 4]); 27] = {
@@ -141,10 +144,23 @@ enum Verb {
     SaveProfile,
     ProfileNamed,
     DeleteProfile,
+    SaveAlert,
+    SaveProductAlert,
+    EditAlert,
+    DeleteAlert,
+    Alert,
+    ProductAlert,
+    Alerts,
+    ProductAlerts,
+    PreviewAlert,
+    TestAlert,
+    Notifications,
+    VerifyAudit,
+    PruneAudit,
 }
 
 /// Verb by actor: admin, operator, auditor, product, product + operator, through a group, stranger.
-const VERBS: [(Verb, [Answer; 7]); 38] = [
+const VERBS: [(Verb, [Answer; 7]); 51] = [
     (Verb::Submit, [Y, Y, F, F, Y, Y, S]),
     (Verb::SubmitNoProfile, [Y, Y, F, F, Y, Y, S]),
     (Verb::DryRun, [Y, Y, F, F, Y, Y, S]),
@@ -183,6 +199,19 @@ const VERBS: [(Verb, [Answer; 7]); 38] = [
     (Verb::SaveProfile, [P, P, P, Y, Y, P, P]),
     (Verb::ProfileNamed, [P, P, P, Y, Y, P, P]),
     (Verb::DeleteProfile, [P, P, P, Y, Y, P, P]),
+    (Verb::SaveAlert, [Y, F, F, F, F, F, S]),
+    (Verb::SaveProductAlert, [P, P, P, Y, Y, P, P]),
+    (Verb::EditAlert, [Y, F, F, F, F, F, S]),
+    (Verb::DeleteAlert, [Y, F, F, F, F, F, S]),
+    (Verb::Alert, [Y, Y, Y, F, Y, Y, S]),
+    (Verb::ProductAlert, [S, S, S, Y, Y, S, S]),
+    (Verb::Alerts, [Y, Y, Y, F, Y, Y, S]),
+    (Verb::ProductAlerts, [P, P, P, Y, Y, P, P]),
+    (Verb::PreviewAlert, [Y, Y, Y, F, Y, Y, S]),
+    (Verb::TestAlert, [Y, F, F, F, F, F, S]),
+    (Verb::Notifications, [Y, Y, Y, F, Y, Y, S]),
+    (Verb::VerifyAudit, [P, P, P, Y, Y, P, P]),
+    (Verb::PruneAudit, [P, P, P, Y, Y, P, P]),
 ];
 
 struct Scene {
@@ -191,17 +220,30 @@ struct Scene {
     certificate: CertificateId,
     request: RequestId,
     outside: Certificate,
+    /// Of the Application, and of the product.
+    alerts: [AlertId; 2],
+}
+
+fn alert(name: &str) -> AlertSpec {
+    let channel = Channel::Custom { notifier: slug("recorder"), to: "desk".into() };
+    AlertSpec::new(slug(name), AlertOn::Issuance).channel(channel)
 }
 
 impl Scene {
     async fn new() -> Self {
         let store = MemoryStore::new();
-        let world = World::over(store.clone()).await;
+        let clock = Arc::new(ManualClock::new(support::START));
+        let recorder = ChannelKind::Custom(slug("recorder"));
+        let builder = builder(store.clone(), &clock, 1).notifier(recorder, RecordingNotifier::new());
+        let world = World::of(builder, clock).await;
+        let ours = world.session("alice").save_alert(Some(world.application.id), alert("alert")).await.unwrap();
+        let all = world.session("root").save_alert(None, alert("alert")).await.unwrap();
+        let alerts = [ours.id, all.id];
         let first = world.issue("api.example.com").await;
         let outside = world.issue("outside.example.com").await.certificate().clone();
         // Expired, so that it may be deleted.
         world.clock.advance(HOURS * 12 * 100);
-        Self { store, certificate: first.record.id, request: first.request, outside, world }
+        Self { store, certificate: first.record.id, alerts, request: first.request, outside, world }
     }
 
     async fn call(&self, verb: Verb, session: &Session) -> Result<(), Error> {
@@ -275,6 +317,19 @@ impl Scene {
             }
             Verb::ProfileNamed => session.profile_named(&web).await.map(drop),
             Verb::DeleteProfile => session.delete_profile(profile.id).await,
+            Verb::SaveAlert => session.save_alert(Some(id), alert("new")).await.map(drop),
+            Verb::SaveProductAlert => session.save_alert(None, alert("new")).await.map(drop),
+            Verb::EditAlert => session.save_alert(Some(id), alert("alert")).await.map(drop),
+            Verb::DeleteAlert => session.delete_alert(self.alerts[0]).await,
+            Verb::Alert => session.alert(self.alerts[0]).await.map(drop),
+            Verb::ProductAlert => session.alert(self.alerts[1]).await.map(drop),
+            Verb::Alerts => session.alerts(Some(id), None).await.map(drop),
+            Verb::ProductAlerts => session.alerts(None, None).await.map(drop),
+            Verb::PreviewAlert => session.preview_alert(Some(id), &alert("alert"), None).await.map(drop),
+            Verb::TestAlert => session.test_alert(self.alerts[0]).await.map(drop),
+            Verb::Notifications => session.notifications(self.alerts[0], None).await.map(drop),
+            Verb::VerifyAudit => session.verify_audit(1, None).await.map(drop),
+            Verb::PruneAudit => session.prune_audit(support::START, 1).await.map(drop),
         }
     }
 }

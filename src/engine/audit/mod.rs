@@ -13,7 +13,7 @@ use crate::engine::alerts::FollowUp;
 use crate::engine::context::{Change, Context, Versioned, decode};
 use crate::engine::error::Error;
 use crate::engine::schema::{ChainHead, index};
-use crate::store::{Over, Scan};
+use crate::store::{Over, Scan, StoreError};
 
 /// Most events of a block.
 const BLOCK_EVENTS: usize = 200;
@@ -66,7 +66,13 @@ impl Context {
             event.sealed = Some(number);
             list.push(SealedEvent { id: event.id, digest: digest_of(&event)? });
             change.update(&event, hit.document.version)?;
-            self.follow_up(&event, &mut follow_up, &mut change).await?;
+            match self.follow_up(&event, &mut follow_up, &mut change).await {
+                // What an event is about may be damaged; the event is sealed all the same.
+                Err(Error::Store(error @ StoreError::Corrupt { .. })) => {
+                    tracing::error!(event = %event.id, %error, "nobody is told of an event");
+                }
+                followed => followed?,
+            }
             if change.writes() + follow_up.writes() >= BLOCK_WRITES {
                 break;
             }
