@@ -1,11 +1,5 @@
 //! Notifiers against real receivers: an HTTP server, and a mail server of other people's.
-#![cfg(all(
-    feature = "conformance",
-    feature = "webhook",
-    feature = "slack",
-    feature = "pagerduty",
-    feature = "smtp"
-))]
+#![cfg(all(feature = "conformance", feature = "webhook", feature = "slack", feature = "pagerduty", feature = "smtp"))]
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 #[path = "support/engine.rs"]
@@ -21,9 +15,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use chancery::clock::{Clock, ManualClock};
-use chancery::domain::{
-    AlertOn, AlertSpec, Channel, ChannelKind, Confidential, Delivery, DestinationRules, Loopback,
-};
+use chancery::domain::{AlertOn, AlertSpec, Channel, ChannelKind, Confidential, Delivery, DestinationRules, Loopback};
 use chancery::engine::EngineBuilder;
 use chancery::notify::conformance::{self, RecordingNotifier, assert_passed};
 use chancery::notify::{
@@ -242,7 +234,9 @@ async fn addresses_inside_are_refused_redirects_not_followed_and_silence_ends() 
     let message = conformance::message("ntf-1");
     let public = WebhookNotifier::new(HttpClient::new(&HttpSettings::default()).unwrap());
     let to = |url: String| Destination::Webhook { url, secret: None };
-    for url in [receiver.url("/"), format!("http://[::ffff:127.0.0.1]:{}/", receiver.port), "http://169.254.169.254/".into()] {
+    for url in
+        [receiver.url("/"), format!("http://[::ffff:127.0.0.1]:{}/", receiver.port), "http://169.254.169.254/".into()]
+    {
         let refused = public.notify(&to(url.clone()), &message).await.unwrap_err();
         assert!(matches!(refused, NotifyError::Refused { .. }), "{url}: {refused:?}");
     }

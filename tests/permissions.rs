@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use chancery::clock::ManualClock;
 use chancery::domain::{
-    Action, Actor, AlertId, AlertOn, AlertSpec, ApplicationSpec, CertificateId, Channel, ChannelKind, IssuerSpec, KeyRereading, Member, Metadata, Methods, Preset,
-    RequestId, Role, Span, Standing,
+    Action, Actor, AlertId, AlertOn, AlertSpec, ApplicationSpec, CertificateId, Channel, ChannelKind, IssuerSpec,
+    KeyRereading, Member, Metadata, Methods, Preset, RequestId, Role, Span, Standing,
 };
 use chancery::engine::{CertificateQuery, Error, Import, Session};
 use chancery::notify::conformance::RecordingNotifier;

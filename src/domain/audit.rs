@@ -84,9 +84,7 @@ impl AuditBlock {
     /// Whether number, hashes and list belong together.
     pub(crate) fn is_whole(&self, sha256: Sha256) -> bool {
         let list_fits = match &self.events {
-            BlockEvents::Kept { list } => {
-                list.len() == self.count && digest_of(list, sha256) == self.events_digest
-            }
+            BlockEvents::Kept { list } => list.len() == self.count && digest_of(list, sha256) == self.events_digest,
             BlockEvents::Pruned => true,
         };
         list_fits && self.computed_hash(sha256) == self.hash

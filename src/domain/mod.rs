@@ -27,13 +27,13 @@ mod span;
 mod spec_file;
 
 pub use alert::{
-    Alert, AlertOn, AlertRecord, AlertSpec, AlertState, Channel, ChannelKind, Confidential, Delivery, DestinationRules, Loopback, Filter, FilterField,
-    FilterOperator, Hidden, Repeat,
+    Alert, AlertOn, AlertRecord, AlertSpec, AlertState, Channel, ChannelKind, Confidential, Delivery, DestinationRules,
+    Filter, FilterField, FilterOperator, Hidden, Loopback, Repeat,
 };
 pub(crate) use alert::{AlertEvent, Attempt, Facts as AlertFacts};
 pub use application::{Application, ApplicationSpec, Attachment, AttachmentSpec, KeyRereading, Member};
-pub use audit::{AuditFault, AuditHead, AuditReport};
 pub(crate) use audit::{AuditBlock, BlockEvents, SealedEvent, event_digest};
+pub use audit::{AuditFault, AuditHead, AuditReport};
 pub use certificate::{CertificateRecord, CertificateState, CertificateStatus, KeyCustody, Octets, Origin};
 pub use draft::{Asked, Draft, IssuerTerms, complete};
 pub use enrollment::{Enrollment, Names, RenewalKey, Source, Terms, Values};

@@ -10,7 +10,10 @@ use super::cache::Cache;
 use super::error::Error;
 use super::schema::{Claim, Entity, SealedKey};
 use crate::clock::Clock;
-use crate::domain::{Actor, Application, ApplicationId, CertificateId, ChannelKind, DestinationRules, Event, EventId, EventKind, Octets, Principal};
+use crate::domain::{
+    Actor, Application, ApplicationId, CertificateId, ChannelKind, DestinationRules, Event, EventId, EventKind, Octets,
+    Principal,
+};
 use crate::entropy::{Entropy, EntropyError};
 use crate::notify::Notifier;
 use crate::sealer::{Sealer, Secret};

@@ -24,7 +24,10 @@ pub async fn run(notifier: &dyn Notifier, good: &Destination, other: &Destinatio
     vec![
         Finding { clause: "a message is delivered", failure: taken(notifier, good, &message).await },
         Finding { clause: "the same message may come again", failure: taken(notifier, good, &message).await },
-        Finding { clause: "many items and odd characters are delivered", failure: taken(notifier, good, &large()).await },
+        Finding {
+            clause: "many items and odd characters are delivered",
+            failure: taken(notifier, good, &large()).await,
+        },
         Finding { clause: "another kind of destination is refused", failure: refused(notifier, other).await },
     ]
 }

@@ -205,9 +205,27 @@ mod tests {
             assert!(is_public(text.parse().unwrap()), "{text}");
         }
         for text in [
-            "127.0.0.1", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "224.0.0.1",
-            "255.255.255.255", "::1", "::", "fe80::1", "fc00::1", "fd00:ec2::254", "ff02::1", "::ffff:127.0.0.1",
-            "::ffff:169.254.169.254", "2001:db8::1", "2002:7f00:1::", "64:ff9b::7f00:1", "::127.0.0.1",
+            "127.0.0.1",
+            "0.0.0.0",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::1",
+            "::",
+            "fe80::1",
+            "fc00::1",
+            "fd00:ec2::254",
+            "ff02::1",
+            "::ffff:127.0.0.1",
+            "::ffff:169.254.169.254",
+            "2001:db8::1",
+            "2002:7f00:1::",
+            "64:ff9b::7f00:1",
+            "::127.0.0.1",
         ] {
             assert!(!is_public(text.parse().unwrap()), "{text}");
         }
@@ -219,9 +237,17 @@ mod tests {
         for status in [200, 202, 204] {
             assert_eq!(judge(StatusCode::from_u16(status).unwrap(), &headers), Ok(()));
         }
-        for (status, for_good) in
-            [(301, true), (400, true), (404, true), (410, true), (408, false), (425, false), (429, false), (500, false), (503, false)]
-        {
+        for (status, for_good) in [
+            (301, true),
+            (400, true),
+            (404, true),
+            (410, true),
+            (408, false),
+            (425, false),
+            (429, false),
+            (500, false),
+            (503, false),
+        ] {
             let error = judge(StatusCode::from_u16(status).unwrap(), &headers).unwrap_err();
             assert_eq!(matches!(error, NotifyError::Refused { .. }), for_good, "{status}");
         }

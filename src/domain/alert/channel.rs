@@ -147,9 +147,10 @@ impl Channel<Confidential> {
                     ("url".to_owned(), InvalidValue::new("url", url, "an absolute https URL without user and fragment"))
                 });
                 let fits = |secret: &Confidential| (1..=256).contains(&secret.expose().chars().count());
-                let secret = secret.as_ref().filter(|secret| !fits(secret)).map(|_| {
-                    ("secret".to_owned(), InvalidValue::new("secret", "(hidden)", "1 to 256 characters"))
-                });
+                let secret = secret
+                    .as_ref()
+                    .filter(|secret| !fits(secret))
+                    .map(|_| ("secret".to_owned(), InvalidValue::new("secret", "(hidden)", "1 to 256 characters")));
                 url.into_iter().chain(secret).collect()
             }
             Self::Email { to } => email_faults(to),

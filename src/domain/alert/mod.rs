@@ -277,7 +277,11 @@ impl AlertRecord<Octets> {
             on: self.on,
             repeat: self.repeat,
             filters: self.filters.clone(),
-            channels: self.channels.iter().map(|channel| channel.with_secret(channel.secret().map(|_| Hidden))).collect(),
+            channels: self
+                .channels
+                .iter()
+                .map(|channel| channel.with_secret(channel.secret().map(|_| Hidden)))
+                .collect(),
             created_at: self.created_at,
             updated_at: self.updated_at,
         }
@@ -320,15 +324,8 @@ mod tests {
         let application = ApplicationId::new(time::macros::datetime!(2026-01-01 0:00 UTC), [1; 10]);
         let faults = spec.faults(Some(application), &DestinationRules::default());
         let fields: Vec<&str> = faults.iter().map(|(field, _)| field.as_str()).collect();
-        let expected = [
-            "description",
-            "on.before",
-            "on",
-            "repeat",
-            "filters[0].field",
-            "filters[0].value",
-            "channels[0].to[0]",
-        ];
+        let expected =
+            ["description", "on.before", "on", "repeat", "filters[0].field", "filters[0].value", "channels[0].to[0]"];
         assert_eq!(fields, expected);
         let none = AlertSpec::new("a".parse().unwrap(), AlertOn::Issuance);
         assert_eq!(none.faults(None, &DestinationRules::default())[0].0, "channels");

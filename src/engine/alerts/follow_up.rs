@@ -77,12 +77,8 @@ impl<'a> FollowUp<'a> {
             | EventKind::CertificateReleased { certificate } => {
                 self.tell_watches(event.application, *certificate, change).await
             }
-            EventKind::IssuerSaved { .. } => {
-                self.wake(|on| matches!(on, AlertOn::CaExpiry { .. }), change.now).await
-            }
-            EventKind::CrlPublished { .. } => {
-                self.wake(|on| matches!(on, AlertOn::CrlExpiry { .. }), change.now).await
-            }
+            EventKind::IssuerSaved { .. } => self.wake(|on| matches!(on, AlertOn::CaExpiry { .. }), change.now).await,
+            EventKind::CrlPublished { .. } => self.wake(|on| matches!(on, AlertOn::CrlExpiry { .. }), change.now).await,
             _ => Ok(()),
         }
     }
@@ -271,8 +267,10 @@ pub(super) fn notification(
     event: Option<EventId>,
     (message, now): (crate::notify::Message, OffsetDateTime),
 ) -> Notification<Octets> {
-    let channel =
-        |channel: &crate::domain::Channel<Octets>| NotificationChannel { channel: channel.clone(), delivery: Delivery::begin(now) };
+    let channel = |channel: &crate::domain::Channel<Octets>| NotificationChannel {
+        channel: channel.clone(),
+        delivery: Delivery::begin(now),
+    };
     let channels = alert.channels.iter().map(channel).collect();
     Notification { id, alert: alert.id, application: alert.application, event, message, channels, created_at: now }
 }

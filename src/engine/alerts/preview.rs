@@ -70,12 +70,7 @@ impl Context {
 }
 
 fn test_message(alert: &Kept, id: NotificationId, now: time::OffsetDateTime) -> Message {
-    let item = Item {
-        id: alert.id.to_string(),
-        title: "test".to_owned(),
-        identifier: String::new(),
-        fields: vec![],
-    };
+    let item = Item { id: alert.id.to_string(), title: "test".to_owned(), identifier: String::new(), fields: vec![] };
     Message {
         kind: "chancery.alert.test".to_owned(),
         severity: Severity::Info,

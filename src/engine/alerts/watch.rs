@@ -38,8 +38,12 @@ impl Context {
                 let engine = Actor::engine();
                 let mut change = self.change(&engine, self.now())?;
                 match alert.on {
-                    AlertOn::CaExpiry { .. } => self.watch_few(alert, self.issuer_endings().await?, watch, &mut change).await?,
-                    AlertOn::CrlExpiry { .. } => self.watch_few(alert, self.crl_endings().await?, watch, &mut change).await?,
+                    AlertOn::CaExpiry { .. } => {
+                        self.watch_few(alert, self.issuer_endings().await?, watch, &mut change).await?
+                    }
+                    AlertOn::CrlExpiry { .. } => {
+                        self.watch_few(alert, self.crl_endings().await?, watch, &mut change).await?
+                    }
                     _ => self.watch_certificates(alert, lead, watch, &mut change).await?,
                 }
                 change.commit().await?;
@@ -57,9 +61,10 @@ impl Context {
     ) -> Result<(), Error> {
         let until = watch.place.as_ref().map_or_else(|| whole_second(change.now + lead), |place| place.until);
         let mut scan = range(alert, watch.through, Some(until), PAGE);
-        scan.after = watch.place.take().map(|place| {
-            Cursor { value: place.value, key: Key::new(CertificateRecord::KIND, place.id) }
-        });
+        scan.after = watch
+            .place
+            .take()
+            .map(|place| Cursor { value: place.value, key: Key::new(CertificateRecord::KIND, place.id) });
         let hits = self.store.scan(&scan).await?;
         let mut follow_up = FollowUp::new(self);
         let mut items = Vec::new();
@@ -162,10 +167,7 @@ impl Context {
     }
 
     /// The alert and the certificate of a reminder that still has a reason.
-    async fn to_remind_of(
-        &self,
-        window: &Window,
-    ) -> Result<Option<(AlertRecord<Octets>, CertificateRecord)>, Error> {
+    async fn to_remind_of(&self, window: &Window) -> Result<Option<(AlertRecord<Octets>, CertificateRecord)>, Error> {
         let Some(certificate) = window.remind else { return Ok(None) };
         let alert = self.find::<AlertRecord<Octets>>(&window.alert.to_string()).await?;
         let record = self.find::<CertificateRecord>(&certificate.to_string()).await?;

@@ -91,12 +91,7 @@ impl Context {
     }
 
     /// What an event leads to, once: in the commit that seals it.
-    async fn follow_up(
-        &self,
-        event: &Event,
-        alerts: &mut FollowUp<'_>,
-        change: &mut Change<'_>,
-    ) -> Result<(), Error> {
+    async fn follow_up(&self, event: &Event, alerts: &mut FollowUp<'_>, change: &mut Change<'_>) -> Result<(), Error> {
         alerts.tell(event, change).await
     }
 

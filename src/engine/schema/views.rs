@@ -1,7 +1,9 @@
 //! What is stored, and how it looks to a person.
 
 use super::{ChainHead, Claim, Entity, Notification, PolicyRecord, Replay, SealedKey, SerialClaim, Watch, Window};
-use crate::domain::{AlertRecord, Application, AuditBlock, CertificateRecord, CertificateRequest, Event, IssuerRecord, Octets, Profile};
+use crate::domain::{
+    AlertRecord, Application, AuditBlock, CertificateRecord, CertificateRequest, Event, IssuerRecord, Octets, Profile,
+};
 use crate::store::{Column, KindSchema, Schema};
 
 const fn column(name: &'static str, path: &'static str) -> Column {
