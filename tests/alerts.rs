@@ -325,7 +325,8 @@ async fn filters_and_the_preview_agree() {
     }
     use FilterField::{ProfileName, San, Tag};
     use FilterOperator::{Contains, EndsWith, Equals, Matches, StartsWith};
-    let table: [(&[(FilterField, FilterOperator, &str)], &[&str]); 6] = [
+    type Row<'a> = (&'a [(FilterField, FilterOperator, &'a str)], &'a [&'a str]);
+    let table: [Row<'_>; 6] = [
         (&[], &["api.example.com", "web.example.com", "api.example.org"]),
         (&[(San, EndsWith, ".com")], &["api.example.com", "web.example.com"]),
         (&[(San, StartsWith, "api."), (Tag, Equals, "env=prod")], &["api.example.com", "api.example.org"]),

@@ -4,13 +4,15 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
 
+/// A future, and its output once it has one.
+type Running<F> = (Pin<Box<F>>, Option<<F as Future>::Output>);
+
 /// The outputs of all futures, in their order. Each is polled whenever one of them wakes the task: meant for few.
 pub(in crate::engine) async fn together<F: Future>(futures: Vec<F>) -> Vec<F::Output>
 where
     F::Output: Unpin,
 {
-    let mut running: Vec<(Pin<Box<F>>, Option<F::Output>)> =
-        futures.into_iter().map(|future| (Box::pin(future), None)).collect();
+    let mut running: Vec<Running<F>> = futures.into_iter().map(|future| (Box::pin(future), None)).collect();
     poll_fn(|context| {
         let mut is_done = true;
         for (future, output) in running.iter_mut().filter(|(_, output)| output.is_none()) {
@@ -27,19 +29,20 @@ where
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[tokio::test]
     async fn all_at_once_and_in_their_order() {
-        let begun = tokio::time::Instant::now();
-        let slow = [30_u64, 10, 20].map(|ms| async move {
-            tokio::time::sleep(Duration::from_millis(ms)).await;
-            ms
+        // One after another, the first would wait for ever.
+        let barrier = tokio::sync::Barrier::new(3);
+        let waits = [1, 2, 3].map(|number| {
+            let barrier = &barrier;
+            async move {
+                barrier.wait().await;
+                number
+            }
         });
-        assert_eq!(together(slow.into_iter().collect()).await, [30, 10, 20]);
-        assert!(begun.elapsed() < Duration::from_millis(55));
-        assert_eq!(together(Vec::<std::future::Ready<u8>>::new()).await, []);
+        assert_eq!(together(waits.into_iter().collect()).await, vec![1, 2, 3]);
+        assert!(together(Vec::<std::future::Ready<u8>>::new()).await.is_empty());
     }
 }
