@@ -6,6 +6,7 @@
 //! - [Approvals](approvals): who must agree to certificates, and to what exactly.
 //! - [Revocation](revocation): who must take certificates back, and tell the world.
 //! - [Writing a store](stores): who has a database.
+//! - [Events and alerts](alerts): who wants to be told, or to prove what was done.
 //! - [Security model](security): who has to trust the crate.
 //! - [Features and dependencies](features): who has to ship it.
 //! - [House rules](house_rules): who changes it.
@@ -27,6 +28,9 @@ pub mod revocation {}
 
 #[doc = include_str!("manual/stores.md")]
 pub mod stores {}
+
+#[doc = include_str!("manual/alerts.md")]
+pub mod alerts {}
 
 #[doc = include_str!("manual/security.md")]
 pub mod security {}

@@ -10,11 +10,13 @@ use std::sync::Arc;
 
 use chancery::clock::ManualClock;
 use chancery::domain::{
-    Action, Actor, ApplicationId, ApplicationSpec, ApprovalPolicySpec, ApprovalStep, CertificateId, IncidentId,
-    IncidentSelection, IncidentSpec, IssuerSpec, KeyProof, KeyRereading, Member, Metadata, Methods, Preset, RequestId,
-    RequestStatus, Role, Selection, Span, Standing, SyncId, SyncSpec,
+    Action, Actor, AlertId, AlertOn, AlertSpec, ApplicationId, ApplicationSpec, ApprovalPolicySpec, ApprovalStep,
+    CertificateId, Channel, ChannelKind, IncidentId, IncidentSelection, IncidentSpec, IssuerSpec, KeyProof,
+    KeyRereading, Member, Metadata, Methods, Preset, RequestId, RequestStatus, Role, Selection, Span, Standing, SyncId,
+    SyncSpec,
 };
 use chancery::engine::{CertificateQuery, Error, Import, Outcome, RequestQuery, Session};
+use chancery::notify::conformance::RecordingNotifier;
 use chancery::store::MemoryStore;
 use chancery::target::memory::MemoryTarget;
 use chancery::x509::{Certificate, RevocationReason, SignatureAlgorithm};
@@ -175,6 +177,19 @@ enum Verb {
     Deployments,
     SyncNow,
     RemoveCertificate,
+    SaveAlert,
+    SaveProductAlert,
+    EditAlert,
+    DeleteAlert,
+    Alert,
+    ProductAlert,
+    Alerts,
+    ProductAlerts,
+    PreviewAlert,
+    TestAlert,
+    Notifications,
+    VerifyAudit,
+    PruneAudit,
 }
 
 /// Verb by actor: admin, operator, auditor, product, product + operator, through a group, stranger.
@@ -246,6 +261,19 @@ const VERBS: &[(Verb, [Answer; 7])] = &[
     (Verb::Deployments, [Y, Y, Y, F, Y, Y, S]),
     (Verb::SyncNow, [Y, Y, F, F, Y, Y, S]),
     (Verb::RemoveCertificate, [Y, F, F, F, F, F, S]),
+    (Verb::SaveAlert, [Y, F, F, F, F, F, S]),
+    (Verb::SaveProductAlert, [P, P, P, Y, Y, P, P]),
+    (Verb::EditAlert, [Y, F, F, F, F, F, S]),
+    (Verb::DeleteAlert, [Y, F, F, F, F, F, S]),
+    (Verb::Alert, [Y, Y, Y, F, Y, Y, S]),
+    (Verb::ProductAlert, [S, S, S, Y, Y, S, S]),
+    (Verb::Alerts, [Y, Y, Y, F, Y, Y, S]),
+    (Verb::ProductAlerts, [P, P, P, Y, Y, P, P]),
+    (Verb::PreviewAlert, [Y, Y, Y, F, Y, Y, S]),
+    (Verb::TestAlert, [Y, F, F, F, F, F, S]),
+    (Verb::Notifications, [Y, Y, Y, F, Y, Y, S]),
+    (Verb::VerifyAudit, [P, P, P, Y, Y, P, P]),
+    (Verb::PruneAudit, [P, P, P, Y, Y, P, P]),
 ];
 
 /// Anybody of `ops` must agree to certificates for `name`.
@@ -270,14 +298,25 @@ struct Scene {
     incident: IncidentId,
     outside: Certificate,
     sync: SyncId,
+    /// Of the Application, and of the product.
+    alerts: [AlertId; 2],
+}
+
+fn alert(name: &str) -> AlertSpec {
+    let channel = Channel::Custom { notifier: slug("recorder"), to: "desk".into() };
+    AlertSpec::new(slug(name), AlertOn::Issuance).channel(channel)
 }
 
 impl Scene {
     async fn new() -> Self {
         let store = MemoryStore::new();
         let clock = Arc::new(ManualClock::new(support::START));
+        let recorder = ChannelKind::Custom(slug("recorder"));
         let builder = support::builder(store.clone(), &clock, 1).target(slug("edge"), MemoryTarget::default());
-        let world = World::of(builder, clock).await;
+        let world = World::of(builder.notifier(recorder, RecordingNotifier::new()), clock).await;
+        let ours = world.session("alice").save_alert(Some(world.application.id), alert("alert")).await.unwrap();
+        let all = world.session("root").save_alert(None, alert("alert")).await.unwrap();
+        let alerts = [ours.id, all.id];
         let first = world.issue("api.example.com").await;
         let outside = world.issue("outside.example.com").await.certificate().clone();
         // Expired, so that it may be deleted.
@@ -289,7 +328,7 @@ impl Scene {
         let Ok(Outcome::Pending(waiting)) = waiting else { panic!("{waiting:?}") };
         let (certificate, request) = (first.record.id, first.request);
         let sync = world.session("alice").save_sync(world.application.id, sync_spec("edge")).await.unwrap().id;
-        Self { store, certificate, request, waiting: waiting.id, sync, incident: opened.id, outside, world }
+        Self { store, alerts, certificate, request, waiting: waiting.id, sync, incident: opened.id, outside, world }
     }
 
     async fn call(&self, verb: Verb, session: &Session) -> Result<(), Error> {
@@ -404,6 +443,19 @@ impl Scene {
             }
             Verb::ProfileNamed => session.profile_named(&web).await.map(drop),
             Verb::DeleteProfile => session.delete_profile(profile.id).await,
+            Verb::SaveAlert => session.save_alert(Some(id), alert("new")).await.map(drop),
+            Verb::SaveProductAlert => session.save_alert(None, alert("new")).await.map(drop),
+            Verb::EditAlert => session.save_alert(Some(id), alert("alert")).await.map(drop),
+            Verb::DeleteAlert => session.delete_alert(self.alerts[0]).await,
+            Verb::Alert => session.alert(self.alerts[0]).await.map(drop),
+            Verb::ProductAlert => session.alert(self.alerts[1]).await.map(drop),
+            Verb::Alerts => session.alerts(Some(id), None).await.map(drop),
+            Verb::ProductAlerts => session.alerts(None, None).await.map(drop),
+            Verb::PreviewAlert => session.preview_alert(Some(id), &alert("alert"), None).await.map(drop),
+            Verb::TestAlert => session.test_alert(self.alerts[0]).await.map(drop),
+            Verb::Notifications => session.notifications(self.alerts[0], None).await.map(drop),
+            Verb::VerifyAudit => session.verify_audit(1, None).await.map(drop),
+            Verb::PruneAudit => session.prune_audit(support::START, 1).await.map(drop),
         }
     }
 }

@@ -42,6 +42,7 @@ const CONFINED: &[(&[&str], &[&str])] = &[
         &["clock.rs"],
     ),
     (&["getrandom"], &["entropy.rs", "crypto/"]),
+    (&["reqwest", "lettre", "hmac", "tokio"], &["notify/"]),
     (&["chrono", "chrono_tz"], &["domain/renewal/zone.rs"]),
     (&["std::thread"], &["store/sqlite", "target/directory", "simulation/scheduler.rs"]),
     (&["std::fs"], &["store/sqlite", "target/directory"]),

@@ -14,7 +14,7 @@ use crate::engine::context::{Change, Context, Versioned, decode};
 use crate::engine::deploy::Synced;
 use crate::engine::error::Error;
 use crate::engine::schema::{ChainHead, index};
-use crate::store::{Over, Scan};
+use crate::store::{Over, Scan, StoreError};
 
 /// Most events of a block.
 const BLOCK_EVENTS: usize = 200;
@@ -67,9 +67,13 @@ impl Context {
             event.sealed = Some(number);
             list.push(SealedEvent { id: event.id, digest: digest_of(&event)? });
             change.update(&event, hit.document.version)?;
-            // What the event leads to, once: in the commit that seals it.
-            follow_up.tell(&event, &mut change).await?;
-            self.follow_up_deployments(&event, &mut synced, &mut change).await?;
+            match self.follow_up(&event, (&mut follow_up, &mut synced), &mut change).await {
+                // What an event is about may be damaged; the event is sealed all the same.
+                Err(Error::Store(error @ StoreError::Corrupt { .. })) => {
+                    tracing::error!(event = %event.id, %error, "nobody is told of an event");
+                }
+                followed => followed?,
+            }
             if change.writes() + follow_up.writes() >= BLOCK_WRITES {
                 break;
             }
@@ -85,6 +89,17 @@ impl Context {
         change.commit().await?;
         metrics::counter!("chancery_events_sealed_total").increment(count as u64);
         Ok(count)
+    }
+
+    /// What an event leads to, once: in the commit that seals it.
+    async fn follow_up(
+        &self,
+        event: &Event,
+        (alerts, synced): (&mut FollowUp<'_>, &mut Synced),
+        change: &mut Change<'_>,
+    ) -> Result<(), Error> {
+        alerts.tell(event, change).await?;
+        self.follow_up_deployments(event, synced, change).await
     }
 
     /// The last block, to be kept elsewhere.

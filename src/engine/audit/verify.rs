@@ -216,7 +216,8 @@ impl Context {
         let found = self.store.get(&[Key::new(Event::KIND, id)]).await?;
         let found = found.into_iter().flatten().next();
         // Gone means pruned since; whether it may have been is seen at its block.
-        Ok(found.is_none_or(|document| read(&document).is_some_and(|body| body.get("sealed").is_some())))
+        Ok(found
+            .is_none_or(|document| read(&document).is_some_and(|body| body.get("sealed").is_some_and(Value::is_u64))))
     }
 }
 
