@@ -8,8 +8,8 @@ mod support;
 use std::collections::BTreeMap;
 
 use chancery::domain::{
-    Action, Actor, ApplicationSpec, CertificateId, IssuerSpec, KeyRereading, Member, Metadata, Methods, Preset,
-    RequestId, Role, Span, Standing,
+    Action, Actor, ApplicationSpec, AutoRenewal, CertificateId, Enrollment, IssuerSpec, KeyRereading, Member, Metadata,
+    Methods, Preset, RenewalBudget, RenewalKey, RequestId, Role, Span, Standing,
 };
 use chancery::engine::{CertificateQuery, Error, Import, Session};
 use chancery::store::MemoryStore;
@@ -112,6 +112,12 @@ enum Verb {
     Chain,
     PrivateKey,
     Tag,
+    Renew,
+    SubmitRenewal,
+    Renewal,
+    SetRenewal,
+    ExpediteRenewal,
+    SetRenewalBudget,
     Delete,
     ImportTracked,
     List,
@@ -144,7 +150,7 @@ enum Verb {
 }
 
 /// Verb by actor: admin, operator, auditor, product, product + operator, through a group, stranger.
-const VERBS: [(Verb, [Answer; 7]); 38] = [
+const VERBS: [(Verb, [Answer; 7]); 44] = [
     (Verb::Submit, [Y, Y, F, F, Y, Y, S]),
     (Verb::SubmitNoProfile, [Y, Y, F, F, Y, Y, S]),
     (Verb::DryRun, [Y, Y, F, F, Y, Y, S]),
@@ -154,6 +160,12 @@ const VERBS: [(Verb, [Answer; 7]); 38] = [
     (Verb::Chain, [Y, Y, Y, Y, Y, Y, S]),
     (Verb::PrivateKey, [Y, Y, F, F, Y, Y, S]),
     (Verb::Tag, [Y, Y, F, F, Y, Y, S]),
+    (Verb::Renew, [Y, Y, F, F, Y, Y, S]),
+    (Verb::SubmitRenewal, [Y, Y, F, F, Y, Y, S]),
+    (Verb::Renewal, [Y, Y, Y, Y, Y, Y, S]),
+    (Verb::SetRenewal, [Y, Y, F, F, Y, Y, S]),
+    (Verb::ExpediteRenewal, [Y, Y, F, F, Y, Y, S]),
+    (Verb::SetRenewalBudget, [P, P, P, Y, Y, P, P]),
     (Verb::Delete, [Y, F, F, F, F, F, S]),
     (Verb::ImportTracked, [Y, Y, F, F, Y, Y, S]),
     (Verb::List, [Y, Y, Y, Y, Y, Y, S]),
@@ -230,6 +242,15 @@ impl Scene {
                 let tags = Metadata::try_from(BTreeMap::from([("a".to_owned(), "b".to_owned())])).unwrap();
                 session.tag_certificate(self.certificate, tags).await.map(drop)
             }
+            Verb::Renew => session.renew(self.certificate, RenewalKey::New).await.map(drop),
+            Verb::SubmitRenewal => {
+                let record = self.world.session("alice").certificate(self.certificate).await.unwrap();
+                session.submit(&Enrollment::renewal(&record).unwrap().dns("edited.example.com")).await.map(drop)
+            }
+            Verb::Renewal => session.renewal(self.certificate).await.map(drop),
+            Verb::SetRenewal => session.set_renewal(self.certificate, Some(AutoRenewal::Off)).await.map(drop),
+            Verb::ExpediteRenewal => session.expedite_renewal(self.certificate).await.map(drop),
+            Verb::SetRenewalBudget => session.set_renewal_budget(root.id, RenewalBudget::default()).await.map(drop),
             Verb::Delete => session.delete_certificate(self.certificate).await,
             Verb::ImportTracked => {
                 let (certificate, chain) = (self.outside.clone(), Vec::new());

@@ -23,7 +23,7 @@ use time::{Duration, OffsetDateTime};
 pub(crate) const START: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
 
 /// Every kind of document that the engine writes.
-pub(crate) const KINDS: [&str; 13] = [
+pub(crate) const KINDS: [&str; 16] = [
     "application",
     "certificate",
     "event",
@@ -35,6 +35,9 @@ pub(crate) const KINDS: [&str; 13] = [
     "private_key",
     "profile",
     "profile_revision",
+    "renewal",
+    "renewal_meter",
+    "renewal_walk",
     "request",
     "serial",
 ];

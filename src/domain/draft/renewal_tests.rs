@@ -112,7 +112,11 @@ fn edits_keep_set_and_clear() {
     assert_eq!(draft.content.sans, before().sans, "absent keeps");
     let draft = Ask::names(r#"{ "subject": { "organization": "New" }, "sans": [] }"#).of(&before());
     let parts = [(Attribute::Organization, "New"), (Attribute::CommonName, "api.example.com")];
-    assert_eq!(draft.content.subject, Subject::from_parts(parts.map(|(a, v)| (a, v.to_owned()))).unwrap(), "in its place");
+    assert_eq!(
+        draft.content.subject,
+        Subject::from_parts(parts.map(|(a, v)| (a, v.to_owned()))).unwrap(),
+        "in its place"
+    );
     assert_eq!(draft.content.sans, [], "an empty list clears");
     let draft = Ask::names(r#"{ "sans": [ { "type": "dns_name", "value": "b.example.com" } ], "key_usages": [], "extended_key_usages": ["client_auth"], "key_algorithm": "RSA_2048" }"#).of(&before());
     assert_eq!(draft.content.sans, [San::dns("b.example.com").unwrap()], "a list replaces");

@@ -4,9 +4,7 @@ use time::Duration;
 use time::macros::datetime;
 
 use super::*;
-use crate::domain::{
-    ApplicationId, KeyCustody, Metadata, Methods, Octets, Origin, Principal, ProfileId, Span,
-};
+use crate::domain::{ApplicationId, KeyCustody, Metadata, Methods, Octets, Origin, Principal, ProfileId, Span};
 use crate::x509::{KeyAlgorithm, RevocationReason, Serial, Subject, Validity};
 
 const ISSUED: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);

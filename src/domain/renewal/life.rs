@@ -77,7 +77,12 @@ impl Life {
 
     /// When to try again after `attempts` failures, from `now`: twice as long each time, up to six hours or a tenth of what is
     /// left, less up to a half that `spread` decides; within the window, unless too little time is left for waiting.
-    pub fn retry_at(&self, attempts: u32, window: Option<&RenewalWindow>, (now, spread): (OffsetDateTime, u64)) -> OffsetDateTime {
+    pub fn retry_at(
+        &self,
+        attempts: u32,
+        window: Option<&RenewalWindow>,
+        (now, spread): (OffsetDateTime, u64),
+    ) -> OffsetDateTime {
         let left = (self.ends_at - now).max(Duration::ZERO);
         let doubled = FIRST_BACKOFF * 2_i32.pow(attempts.saturating_sub(1).min(10));
         let pause = doubled.min(LONGEST_BACKOFF).min(left / 10).max(SHORTEST_BACKOFF);

@@ -51,7 +51,8 @@ fn lesson_a_lead_longer_than_the_life_makes_no_tight_loop() {
             let life = Life { begins_at: now, ends_at: now + length };
             now = life.schedule(&before("9999d"), 0).due_at;
         }
-        let least: Duration = (length / 2).min(Duration::DAY) * 100;
+        let half: Duration = length / 2;
+        let least = half.min(Duration::DAY) * 100;
         assert!(now - ISSUED >= least, "{minutes} minutes: 100 renewals in {}", now - ISSUED);
     }
 }

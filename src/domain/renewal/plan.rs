@@ -4,9 +4,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{AutoRenewal, Life};
-use crate::domain::{
-    ApplicationId, CertificateId, CertificateRecord, IssuerId, PolicyId, ProfileId, RequestId,
-};
+use crate::domain::{ApplicationId, CertificateId, CertificateRecord, IssuerId, PolicyId, ProfileId, RequestId};
 
 /// What is known of the renewal of a lineage. There is one for each lineage that renews by itself, or was ever renewed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

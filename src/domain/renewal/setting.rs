@@ -108,7 +108,8 @@ impl RenewalSetting {
         };
         let (lead, window) = lead.zip(self.window.as_ref())?;
         let gap = window.longest_gap();
-        let accepted = format!("a lead of at least {} hours, twice the longest time between two openings", hours(gap * 2));
+        let accepted =
+            format!("a lead of at least {} hours, twice the longest time between two openings", hours(gap * 2));
         (lead < gap * 2).then(|| InvalidValue::new("window", format!("a lead of {} hours", hours(lead)), accepted))
     }
 }

@@ -39,7 +39,8 @@ const HOUR: i64 = 3_600;
 /// Week openings as text and as seconds of the week: a night over the change, a short one at each hour of it, and a long one.
 fn shapes() -> Vec<(&'static str, Vec<(i64, i64)>)> {
     let daily = |from: i64, to: i64| (0..7).map(move |day| (day * 24 * HOUR + from, day * 24 * HOUR + to)).collect();
-    let night = (0..7).flat_map(|day| [(day * 86_400, day * 86_400 + 4 * HOUR), (day * 86_400 + 22 * HOUR, (day + 1) * 86_400)]);
+    let night = (0..7)
+        .flat_map(|day| [(day * 86_400, day * 86_400 + 4 * HOUR), (day * 86_400 + 22 * HOUR, (day + 1) * 86_400)]);
     let sunday = 6 * 86_400;
     vec![
         (r#"[{"from":"22:00","to":"04:00"}]"#, night.collect()),
@@ -53,15 +54,20 @@ fn shapes() -> Vec<(&'static str, Vec<(i64, i64)>)> {
 #[test]
 fn over_every_change_of_clocks_of_every_zone_nothing_is_skipped_and_nothing_is_outside() {
     let mut looked_at = 0;
+    let mut seen = std::collections::HashSet::new();
     for zone in TimeZone::all() {
-        // Zones that change alike are many: the first and last change of each are enough for them, but all zones are walked.
         let changes = changes(zone);
         for change in changes.first().into_iter().chain(changes.last()) {
+            // Many zones have the same clocks around a change, and many names stand for the same zone.
+            let clocks = [-20, -10, -2, 0, 2, 10, 20].map(|days| zone.offset_at(change + days * 86_400));
+            if !seen.insert((*change, clocks)) {
+                continue;
+            }
             for (text, open) in shapes() {
                 let window = of(zone, text);
                 let from = change - 30 * HOUR;
-                let mut expected = (from..change + 30 * HOUR).step_by(300).peekable();
-                while let Some(at) = expected.next() {
+                let mut expected = (from..change + 30 * HOUR).step_by(300);
+                for at in expected.by_ref() {
                     let is_open = shows_open(zone, &open, at);
                     assert_eq!(window.is_open(instant(at).unwrap()), is_open, "{zone} {text} at {at}");
                     let next = window.next_opening(instant(at).unwrap()).unix_timestamp();
@@ -76,7 +82,7 @@ fn over_every_change_of_clocks_of_every_zone_nothing_is_skipped_and_nothing_is_o
             }
         }
     }
-    assert!(looked_at > 100_000, "{looked_at}");
+    assert!(seen.len() > 30 && looked_at > 100_000, "{looked_at}");
 }
 
 #[test]
@@ -90,7 +96,7 @@ fn a_time_that_does_not_exist_does_not_open_and_one_that_exists_twice_opens_twic
     let autumn = datetime!(2026-10-24 12:00 UTC);
     assert_eq!(window.next_opening(autumn), datetime!(2026-10-25 0:00 UTC));
     assert_eq!(window.openness(autumn, autumn + Duration::DAY), Duration::hours(2));
-    assert_eq!(window.longest_gap(), Duration::hours(14 * 24 - 1), "from one Sunday to the one after the next");
+    assert_eq!(window.longest_gap(), Duration::hours(14 * 24 - 2), "from one Sunday to the one after the next");
 }
 
 #[test]
@@ -121,7 +127,18 @@ fn settings_survive_their_text() {
         let setting: AutoRenewal = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_string(&setting).unwrap(), text);
     }
-    for text in [r#""0/3""#, r#""3/3""#, r#""4/3""#, r#""1/1001""#, r#""66%""#, r#""+1/3""#, r#""3m""#, r#""on""#, "7", r#"{"when":"30d","windows":1}"#] {
+    for text in [
+        r#""0/3""#,
+        r#""3/3""#,
+        r#""4/3""#,
+        r#""1/1001""#,
+        r#""66%""#,
+        r#""+1/3""#,
+        r#""3m""#,
+        r#""on""#,
+        "7",
+        r#"{"when":"30d","windows":1}"#,
+    ] {
         assert!(serde_json::from_str::<AutoRenewal>(text).is_err(), "{text}");
     }
 }
@@ -131,7 +148,7 @@ fn lesson_a_window_that_can_never_be_met_is_refused_when_it_is_saved() {
     let weekly = of("Europe/Berlin".parse().unwrap(), r#"[{"days":["sun"],"from":"02:00","to":"03:00"}]"#);
     let setting = |lead: &str| RenewalSetting::new(lead.parse().unwrap()).within(weekly.clone());
     let error = setting("7d").fault(None).unwrap();
-    assert!(error.accepted.contains("at least 670 hours"), "{error}");
+    assert!(error.accepted.contains("at least 668 hours"), "{error}");
     assert_eq!(setting("28d").fault(None), None);
     assert_eq!(setting("2/3").fault(None), None, "not known before there is a length");
     assert!(setting("2/3").fault(Some(Span::days(47))).is_some());

@@ -49,7 +49,13 @@ pub(in crate::engine) enum Work {
 impl DueReport {
     /// How many items were looked at.
     pub fn total(&self) -> usize {
-        let done = self.issued + self.renewed + self.rescheduled + self.expired + self.revoked + self.published + self.deployed;
+        let done = self.issued
+            + self.renewed
+            + self.rescheduled
+            + self.expired
+            + self.revoked
+            + self.published
+            + self.deployed;
         let told = self.notified + self.sealed + self.removed;
         done + told + self.failed + self.postponed + self.taken_by_others
     }

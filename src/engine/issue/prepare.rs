@@ -5,9 +5,7 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 
 use crate::domain::policy::{Problem, Violation};
-use crate::domain::{
-    CertificateRequest, Draft, Enrollment, Metadata, Method, Principal, RenewalKey, Source,
-};
+use crate::domain::{CertificateRequest, Draft, Enrollment, Metadata, Method, Principal, RenewalKey, Source};
 use crate::engine::cache::{Issuer, Setting};
 use crate::engine::context::Versioned;
 use crate::engine::error::Error;

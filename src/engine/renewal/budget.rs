@@ -72,7 +72,9 @@ impl Context {
         let Some(worker) = allowance.worker else { return Ok(()) };
         let engine = Actor::engine();
         for _ in 0..MOST_ATTEMPTS {
-            let Some(mut meter) = self.find::<RenewalMeter>(&allowance.issuer.to_string()).await? else { return Ok(()) };
+            let Some(mut meter) = self.find::<RenewalMeter>(&allowance.issuer.to_string()).await? else {
+                return Ok(());
+            };
             meter.value.places.retain(|place| place.worker != worker);
             let mut change = self.change(&engine, self.now())?;
             change.update(&meter.value, meter.version)?;

@@ -53,7 +53,8 @@ impl Context {
                 ending.after = hits.last().map(Hit::cursor);
                 let is_last = hits.len() < ending.limit;
                 for hit in hits {
-                    let is_due = item::<RenewalPlan>(&hit).is_ok_and(|plan| plan.due_at().is_some_and(|due| due <= now));
+                    let is_due =
+                        item::<RenewalPlan>(&hit).is_ok_and(|plan| plan.due_at().is_some_and(|due| due <= now));
                     chosen.extend(is_due.then_some(hit));
                 }
                 if is_last || chosen.len() >= limit {
@@ -199,7 +200,9 @@ impl Context {
         if let Some(issuer) = &issuer {
             change.check(issuer.value.key(), issuer.version);
         }
-        let work = if reasons.iter().all(around) {
+        // What is not attached can not say that it renews, either.
+        let others = reasons.iter().any(|reason| !around(reason) && *reason != Ineligibility::NotSet);
+        let work = if reasons.iter().any(around) && !others {
             block(&mut plan.value, reason, None, &mut change)?;
             Work::Failed
         } else {
@@ -291,12 +294,7 @@ impl Context {
     }
 
     /// Refused by rules: until one of them is changed. That none was in between is checked by the commit.
-    async fn blocked(
-        &self,
-        plan: Versioned<RenewalPlan>,
-        refusal: &Refusal,
-        setting: &Setting,
-    ) -> Result<Work, Error> {
+    async fn blocked(&self, plan: Versioned<RenewalPlan>, refusal: &Refusal, setting: &Setting) -> Result<Work, Error> {
         let engine = Actor::engine();
         let mut change = self.change(&engine, self.now())?;
         setting.check(&mut change);

@@ -75,7 +75,10 @@ impl Context {
     }
 
     /// The predecessor of a request's certificate, and the plan of their lineage.
-    pub(in crate::engine) async fn succession(&self, request: &CertificateRequest) -> Result<Option<Succession>, Error> {
+    pub(in crate::engine) async fn succession(
+        &self,
+        request: &CertificateRequest,
+    ) -> Result<Option<Succession>, Error> {
         let Some(id) = request.replaces else { return Ok(None) };
         let Some(predecessor) = self.find::<CertificateRecord>(&id.to_string()).await? else { return Ok(None) };
         let plan = self.find(&predecessor.value.lineage.to_string()).await?;

@@ -4,9 +4,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{Entity, index, sortable};
-use crate::domain::{
-    ApplicationId, CertificateId, IssuerId, ProfileId, RenewalPlan, RenewalState, Urgency,
-};
+use crate::domain::{ApplicationId, CertificateId, IssuerId, ProfileId, RenewalPlan, RenewalState, Urgency};
 use crate::store::IndexEntry;
 
 /// Plans by when they are due: `2026-…`.

@@ -56,7 +56,7 @@ fn profile(defaults: Defaults) -> Profile {
         policy: PolicyId::new(NOW, [3; 10]),
         defaults,
         backdate: None,
-            auto_renew: None,
+        auto_renew: None,
         updated_at: NOW,
     }
 }
