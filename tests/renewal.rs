@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use chancery::clock::{Clock, ManualClock};
 use chancery::domain::{
-    ApiSettings, AutoRenewal, CertificateRecord, CertificateStatus, Eligibility, Enrollment, Ineligibility, IssuerSpec,
-    KeyCustody, Methods, Preset, ProfileSpec, RenewalBudget, RenewalKey, RenewalState, Span,
+    ApiSettings, AutoRenewal, CertificateRecord, CertificateStatus, Eligibility, Enrollment, Ineligibility,
+    IssuerChoice, IssuerSpec, KeyCustody, Methods, Preset, ProfileSpec, RenewalBudget, RenewalKey, RenewalState,
+    RenewalWindow, Span,
 };
 use chancery::engine::{DueReport, Error, Issued, Outcome};
 use chancery::store::MemoryStore;
@@ -190,7 +191,10 @@ async fn edits_need_a_permission_and_are_judged() {
     let ask = Enrollment::renewal(&first).unwrap();
     let wrong = ask.clone().san(SanKind::DnsName, "not a name").ttl(Span::days(999));
     let refusal = refused(session.submit(&wrong).await);
-    assert_eq!(reasons(&refusal), [("sans[0]", "standard: DNS name"), ("validity", "policy.validity.max")]);
+    assert_eq!(
+        reasons(&refusal),
+        [("sans[0]", "standard: dns_name"), ("validity", "policy.validity.max"), ("subject", "standard")]
+    );
     assert!(session.dry_run(&wrong).await.unwrap().is_err());
     let edited = ask.clone().dns("b.example.com").attribute(Attribute::CommonName, "b.example.com").ttl(Span::days(10));
     let edited = edited.tag("team", "payments");
@@ -459,4 +463,77 @@ async fn settings_are_read_in_their_short_form_and_refused_when_they_can_not_be(
     let nothing = RenewalBudget { per_minute: Some(0), concurrent: None };
     let error = world.session("root").set_renewal_budget(world.root.id, nothing).await.unwrap_err();
     assert!(matches!(&error, Error::Invalid { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn oracle_19_a_self_signed_certificate_renews_on_its_kept_key_or_a_new_one() {
+    let world = World::over(MemoryStore::new()).await;
+    let product = world.session("root");
+    let mut spec = Preset::TlsServer.profile(slug("own"), slug("root"), slug("web"));
+    spec.issuer = IssuerChoice::SelfSigned;
+    let profile = product.save_profile(spec).await.unwrap();
+    let application = support::application(&world.engine, "own", &["own"]).await;
+    let session = world.session("otto");
+    let ask = Enrollment::managed(application.id, profile.id).dns("own.example.com");
+    let first = issued(session.submit(&ask).await).record;
+    let key = |record: &CertificateRecord| record.certificate().unwrap().public_key().clone();
+    world.clock.advance(Duration::DAY);
+    let reused = issued(session.renew(first.id, RenewalKey::Reused).await).record;
+    assert_eq!(key(&reused), key(&first));
+    world.clock.advance(Duration::DAY);
+    let new = issued(session.renew(reused.id, RenewalKey::New).await).record;
+    assert_ne!(key(&new), key(&first));
+    world.clock.advance(Duration::DAY);
+    let own = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+    let params = rcgen::CertificateParams::new(vec!["own.example.com".into()]).unwrap();
+    let csr = Csr::parse(params.serialize_request(&own).unwrap().der()).unwrap();
+    let refusal = refused(session.renew(new.id, RenewalKey::Csr(Box::new(csr))).await);
+    assert!(reasons(&refusal).contains(&("csr", "profile.issuer")), "{refusal}");
+}
+
+#[tokio::test]
+async fn what_was_brought_forward_comes_first_and_what_ends_unrenewed_is_told() {
+    let store = MemoryStore::new();
+    let world = renewing(store.clone()).await;
+    let mut ids = Vec::new();
+    for n in 0..6 {
+        ids.push(issue(&world, &format!("n{n}.example.com")).await.record.id);
+    }
+    world.clock.advance(Duration::days(71));
+    let session = world.session("otto");
+    assert!(session.expedite_renewal(ids[4]).await.unwrap());
+    assert_eq!(world.engine.run_due(1).await.unwrap().renewed, 1);
+    assert!(record(&world, ids[4]).await.replaced_by.is_some(), "before all that were due already");
+    assert!(!session.expedite_renewal(ids[4]).await.unwrap(), "it was renewed");
+    // Nobody works until the others have ended.
+    world.clock.advance(Duration::days(20));
+    work(&world).await;
+    let told = events(&store).await;
+    assert_eq!(told.iter().filter(|event| *event == "certificate-renewed").count(), 1);
+    assert_eq!(told.iter().filter(|event| *event == "renewal-failed").count(), 5);
+    assert_eq!(bodies(&store, "renewal").await.len(), 1, "their plans are gone");
+}
+
+#[tokio::test]
+async fn by_itself_it_keeps_to_its_window() {
+    let store = MemoryStore::new();
+    let world = World::over(store.clone()).await;
+    let api = r#"{ "auto_renew": { "when": "30d", "window": { "zone": "Europe/Berlin", "open": [ { "days": ["sat"], "from": "22:00", "to": "23:00" } ] } } }"#;
+    let api = Some(serde_json::from_str(api).unwrap());
+    set_methods(&world, Methods { api, ..Methods::default() }).await;
+    for n in 0..4 {
+        issue(&world, &format!("n{n}.example.com")).await;
+    }
+    // Nobody worked for ten weeks: what is overdue waits for the next opening all the same.
+    world.clock.advance(Duration::days(72));
+    for _ in 0..(7 * 24 * 4) {
+        world.engine.run_due(100).await.unwrap();
+        world.clock.advance(Duration::minutes(15));
+    }
+    let window = r#"{ "zone": "Europe/Berlin", "open": [ { "days": ["sat"], "from": "22:00", "to": "23:16" } ] }"#;
+    let window: RenewalWindow = serde_json::from_str(window).unwrap();
+    let all = certificates(&store).await;
+    let renewed: Vec<_> = all.iter().filter(|record| record.replaces.is_some()).collect();
+    assert_eq!(renewed.len(), 4);
+    assert!(renewed.iter().all(|record| window.is_open(record.created_at)), "{renewed:?}");
 }
