@@ -7,6 +7,7 @@
 //! - [Revocation](revocation): who must take certificates back, and tell the world.
 //! - [Writing a store](stores): who has a database.
 //! - [Events and alerts](alerts): who wants to be told, or to prove what was done.
+//! - [Renewal](renewal): who has certificates that must not expire.
 //! - [Security model](security): who has to trust the crate.
 //! - [Features and dependencies](features): who has to ship it.
 //! - [House rules](house_rules): who changes it.
@@ -31,6 +32,9 @@ pub mod stores {}
 
 #[doc = include_str!("manual/alerts.md")]
 pub mod alerts {}
+
+#[doc = include_str!("manual/renewal.md")]
+pub mod renewal {}
 
 #[doc = include_str!("manual/security.md")]
 pub mod security {}

@@ -11,9 +11,9 @@ use std::sync::Arc;
 use chancery::clock::ManualClock;
 use chancery::domain::{
     Action, Actor, AlertId, AlertOn, AlertSpec, ApplicationId, ApplicationSpec, ApprovalPolicySpec, ApprovalStep,
-    CertificateId, Channel, ChannelKind, IncidentId, IncidentSelection, IncidentSpec, IssuerSpec, KeyProof,
-    KeyRereading, Member, Metadata, Methods, Preset, RequestId, RequestStatus, Role, Selection, Span, Standing, SyncId,
-    SyncSpec,
+    AutoRenewal, CertificateId, Channel, ChannelKind, Enrollment, IncidentId, IncidentSelection, IncidentSpec,
+    IssuerSpec, KeyProof, KeyRereading, Member, Metadata, Methods, Preset, RenewalBudget, RenewalKey, RequestId,
+    RequestStatus, Role, Selection, Span, Standing, SyncId, SyncSpec,
 };
 use chancery::engine::{CertificateQuery, Error, Import, Outcome, RequestQuery, Session};
 use chancery::notify::conformance::RecordingNotifier;
@@ -128,6 +128,12 @@ enum Verb {
     CallOffIncident,
     CertificateIncident,
     SetIssuerStatus,
+    Renew,
+    SubmitRenewal,
+    Renewal,
+    SetRenewal,
+    ExpediteRenewal,
+    SetRenewalBudget,
     Delete,
     ImportTracked,
     List,
@@ -212,6 +218,12 @@ const VERBS: &[(Verb, [Answer; 7])] = &[
     (Verb::CallOffIncident, [Y, F, F, Y, Y, F, S]),
     (Verb::CertificateIncident, [Y, Y, Y, Y, Y, Y, S]),
     (Verb::SetIssuerStatus, [P, P, P, Y, Y, P, P]),
+    (Verb::Renew, [Y, Y, F, F, Y, Y, S]),
+    (Verb::SubmitRenewal, [Y, Y, F, F, Y, Y, S]),
+    (Verb::Renewal, [Y, Y, Y, Y, Y, Y, S]),
+    (Verb::SetRenewal, [Y, Y, F, F, Y, Y, S]),
+    (Verb::ExpediteRenewal, [Y, Y, F, F, Y, Y, S]),
+    (Verb::SetRenewalBudget, [P, P, P, Y, Y, P, P]),
     (Verb::Delete, [Y, F, F, F, F, F, S]),
     (Verb::ImportTracked, [Y, Y, F, F, Y, Y, S]),
     (Verb::List, [Y, Y, Y, Y, Y, Y, S]),
@@ -387,6 +399,15 @@ impl Scene {
             Verb::CallOffIncident => session.call_off_incident(self.incident).await.map(drop),
             Verb::CertificateIncident => session.certificate_incident(self.certificate).await.map(drop),
             Verb::SetIssuerStatus => session.set_issuer_status(root.id, Default::default()).await.map(drop),
+            Verb::Renew => session.renew(self.certificate, RenewalKey::New).await.map(drop),
+            Verb::SubmitRenewal => {
+                let record = self.world.session("alice").certificate(self.certificate).await.unwrap();
+                session.submit(&Enrollment::renewal(&record).unwrap().dns("edited.example.com")).await.map(drop)
+            }
+            Verb::Renewal => session.renewal(self.certificate).await.map(drop),
+            Verb::SetRenewal => session.set_renewal(self.certificate, Some(AutoRenewal::Off)).await.map(drop),
+            Verb::ExpediteRenewal => session.expedite_renewal(self.certificate).await.map(drop),
+            Verb::SetRenewalBudget => session.set_renewal_budget(root.id, RenewalBudget::default()).await.map(drop),
             Verb::Delete => session.delete_certificate(self.certificate).await,
             Verb::ImportTracked => {
                 let (certificate, chain) = (self.outside.clone(), Vec::new());

@@ -12,7 +12,7 @@ use crate::x509::InvalidValue;
 /// use chancery::domain::ApplicationSpec;
 /// let spec: ApplicationSpec = serde_json::from_str(r#"{
 ///     "name": "payments-api",
-///     "attachments": [ { "profile": "web", "methods": { "api": { "auto_renew_before": "30d" } } } ],
+///     "attachments": [ { "profile": "web", "methods": { "api": { "auto_renew": "30d" } } } ],
 ///     "members": [ { "principal": "user:alice", "role": "admin" } ]
 /// }"#)?;
 /// # Ok::<_, serde_json::Error>(())

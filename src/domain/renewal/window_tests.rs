@@ -54,15 +54,20 @@ fn shapes() -> Vec<(&'static str, Vec<(i64, i64)>)> {
 #[test]
 fn over_every_change_of_clocks_of_every_zone_nothing_is_skipped_and_nothing_is_outside() {
     let mut looked_at = 0;
+    let mut seen = std::collections::HashSet::new();
     for zone in TimeZone::all() {
-        // Zones that change alike are many: the first and last change of each are enough for them, but all zones are walked.
         let changes = changes(zone);
         for change in changes.first().into_iter().chain(changes.last()) {
+            // Many zones have the same clocks around a change, and many names stand for the same zone.
+            let clocks = [-20, -10, -2, 0, 2, 10, 20].map(|days| zone.offset_at(change + days * 86_400));
+            if !seen.insert((*change, clocks)) {
+                continue;
+            }
             for (text, open) in shapes() {
                 let window = of(zone, text);
                 let from = change - 30 * HOUR;
-                let mut expected = (from..change + 30 * HOUR).step_by(300).peekable();
-                while let Some(at) = expected.next() {
+                let mut expected = (from..change + 30 * HOUR).step_by(300);
+                for at in expected.by_ref() {
                     let is_open = shows_open(zone, &open, at);
                     assert_eq!(window.is_open(instant(at).unwrap()), is_open, "{zone} {text} at {at}");
                     let next = window.next_opening(instant(at).unwrap()).unix_timestamp();
@@ -77,7 +82,7 @@ fn over_every_change_of_clocks_of_every_zone_nothing_is_skipped_and_nothing_is_o
             }
         }
     }
-    assert!(looked_at > 100_000, "{looked_at}");
+    assert!(seen.len() > 30 && looked_at > 100_000, "{looked_at}");
 }
 
 #[test]
@@ -91,7 +96,7 @@ fn a_time_that_does_not_exist_does_not_open_and_one_that_exists_twice_opens_twic
     let autumn = datetime!(2026-10-24 12:00 UTC);
     assert_eq!(window.next_opening(autumn), datetime!(2026-10-25 0:00 UTC));
     assert_eq!(window.openness(autumn, autumn + Duration::DAY), Duration::hours(2));
-    assert_eq!(window.longest_gap(), Duration::hours(14 * 24 - 1), "from one Sunday to the one after the next");
+    assert_eq!(window.longest_gap(), Duration::hours(14 * 24 - 2), "from one Sunday to the one after the next");
 }
 
 #[test]
@@ -143,7 +148,7 @@ fn lesson_a_window_that_can_never_be_met_is_refused_when_it_is_saved() {
     let weekly = of("Europe/Berlin".parse().unwrap(), r#"[{"days":["sun"],"from":"02:00","to":"03:00"}]"#);
     let setting = |lead: &str| RenewalSetting::new(lead.parse().unwrap()).within(weekly.clone());
     let error = setting("7d").fault(None).unwrap();
-    assert!(error.accepted.contains("at least 670 hours"), "{error}");
+    assert!(error.accepted.contains("at least 668 hours"), "{error}");
     assert_eq!(setting("28d").fault(None), None);
     assert_eq!(setting("2/3").fault(None), None, "not known before there is a length");
     assert!(setting("2/3").fault(Some(Span::days(47))).is_some());

@@ -200,7 +200,9 @@ impl Context {
         if let Some(issuer) = &issuer {
             change.check(issuer.value.key(), issuer.version);
         }
-        let work = if reasons.iter().all(around) {
+        // What is not attached can not say that it renews, either.
+        let others = reasons.iter().any(|reason| !around(reason) && *reason != Ineligibility::NotSet);
+        let work = if reasons.iter().any(around) && !others {
             block(&mut plan.value, reason, None, &mut change)?;
             Work::Failed
         } else {

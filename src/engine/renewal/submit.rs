@@ -7,8 +7,9 @@ use time::OffsetDateTime;
 use super::succeed::{Standing, Succession};
 use crate::domain::policy::{Problem, Violation};
 use crate::domain::{
-    Action, Actor, CertificateId, CertificateRecord, Draft, Eligibility, Enrollment, IssuerStanding, KeyCustody, Names,
-    Predecessor, RenewalKey, RenewalState, Renewing, Source, Surroundings, Terms, eligibility,
+    Action, Actor, ApplicationId, CertificateId, CertificateRecord, Draft, Eligibility, Enrollment, Ineligibility,
+    IssuerStanding, KeyCustody, Names, Predecessor, ProfileId, RenewalKey, RenewalState, Renewing, Source,
+    Surroundings, Terms, eligibility,
 };
 use crate::engine::approvals::{Waiting, approval_needed};
 use crate::engine::cache::Setting;
@@ -60,7 +61,7 @@ impl Context {
     ) -> Result<Outcome, Error> {
         let record = self.readable(actor, id, Action::ProfilesIssue).await?.value;
         let Some(enrollment) = Enrollment::renewal(&record) else {
-            return Err(Error::NotRenewable { reasons: vec![crate::domain::Ineligibility::NoProfile] });
+            return Err(Error::NotRenewable { reasons: vec![Ineligibility::NoProfile] });
         };
         self.submit(actor, &enrollment.key(key)).await
     }
@@ -74,11 +75,17 @@ impl Context {
                 return Ok(Tried::Done(outcome));
             }
             let succession = self.predecessor(actor, (*certificate, enrollment), by).await?;
+            let (application, profile) = owner_of(&succession)?;
+            let is_own = (application, profile) == (enrollment.application, enrollment.profile);
+            cached = cached.filter(|_| is_own);
             let is_cached = cached.is_some();
             let setting = match cached.take() {
                 Some(setting) => setting,
-                None => self.setting(self.application(enrollment.application).await?, enrollment.profile).await?,
+                None => self.setting(self.application(application).await?, profile).await?,
             };
+            if !is_own {
+                return Ok(Tried::Refused(Refusal { violations: vec![not_its_own()] }, setting));
+            }
             let now = self.now();
             let mut violations = obstacles(&succession, (enrollment, &setting), by, now);
             let decided = self.decide_renewal(enrollment, &setting, (&succession, now))?;
@@ -144,7 +151,7 @@ impl Context {
     }
 
     /// The judgement on a renewal, and on the key that it goes on with.
-    fn decide_renewal(
+    pub(in crate::engine) fn decide_renewal(
         &self,
         enrollment: &Enrollment,
         setting: &Setting,
@@ -174,8 +181,11 @@ impl Context {
     ) -> Result<Result<Draft, Refusal>, Error> {
         let Source::Renewal { certificate, .. } = &enrollment.source else { return Err(Error::Contended) };
         let succession = self.predecessor(actor, (*certificate, enrollment), By::Somebody).await?;
-        let application = self.application(enrollment.application).await?;
-        let setting = self.setting(application, enrollment.profile).await?;
+        let (application, profile) = owner_of(&succession)?;
+        if (application, profile) != (enrollment.application, enrollment.profile) {
+            return Ok(Err(Refusal { violations: vec![not_its_own()] }));
+        }
+        let setting = self.setting(self.application(application).await?, profile).await?;
         self.judge_renewal(enrollment, &setting, (&succession, self.now()))
     }
 
@@ -224,6 +234,22 @@ pub(super) fn is_edited(enrollment: &Enrollment) -> bool {
         || !enrollment.metadata.is_empty()
 }
 
+fn owner_of(succession: &Succession) -> Result<(ApplicationId, ProfileId), Error> {
+    let record = &succession.predecessor.value;
+    let owner = record.application.zip(record.profile.map(|(profile, _)| profile));
+    owner.ok_or_else(|| Error::NotRenewable { reasons: vec![Ineligibility::NoProfile] })
+}
+
+/// A renewal never crosses owners; what another Application's policy says is not told, either.
+fn not_its_own() -> Violation {
+    refused("renewal.owner", "it is renewed under its own Application and profile, and no other".to_owned())
+}
+
+fn refused(rule: &str, seen: String) -> Violation {
+    let (field, problem) = ("certificate".to_owned(), Problem::Conflict);
+    Violation { field, problem, rule: rule.to_owned(), seen, allowed: Vec::new() }
+}
+
 /// What stands in the way of a renewal before its content is looked at.
 fn obstacles(
     succession: &Succession,
@@ -232,16 +258,6 @@ fn obstacles(
     now: OffsetDateTime,
 ) -> Vec<Violation> {
     let record = &succession.predecessor.value;
-    let refused = |rule: &str, seen: String| {
-        let (field, problem) = ("certificate".to_owned(), Problem::Conflict);
-        Violation { field, problem, rule: rule.to_owned(), seen, allowed: Vec::new() }
-    };
-    let is_own = record.application == Some(enrollment.application)
-        && record.profile.is_some_and(|(profile, _)| profile == enrollment.profile);
-    if !is_own {
-        let seen = "it is renewed under its own Application and profile, and no other".to_owned();
-        return vec![refused("renewal.owner", seen)];
-    }
     let standing = Standing::of(setting);
     let application = standing.application.as_ref().map(|application| &application.value);
     let attachment = application.and_then(|application| application.attachment(enrollment.profile));

@@ -2,6 +2,7 @@
 //! document; due work walks over the plans page by page.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use super::succeed::{Standing, plan_by, renews_itself};
 use crate::domain::{
@@ -106,10 +107,10 @@ impl Context {
                 let existing = self.existing(&fit).await?;
                 for record in fit {
                     let Some(plan) = RenewalPlan::new(record, 0) else { continue };
-                    if !standings.contains_key(&plan.application) {
-                        standings.insert(plan.application, self.standing(&plan).await?);
-                    }
-                    let Some(standing) = standings.get(&plan.application) else { continue };
+                    let standing = match standings.entry(plan.application) {
+                        Entry::Occupied(known) => known.into_mut(),
+                        Entry::Vacant(new) => new.insert(self.standing(&plan).await?),
+                    };
                     plans.extend(self.replanned(record, existing.get(&record.lineage), standing)?);
                 }
                 // One Application's is checked by the commit. Over all of them, each later change walks again.

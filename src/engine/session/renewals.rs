@@ -41,6 +41,13 @@ impl Session {
         verb!(self.set_renewal(id, own))
     }
 
+    /// Lets a certificate renew by itself now and before all others, whatever is set; but not before it is old enough. `false`
+    /// if it can not renew by itself: its key is with the client, or it has ended. Needs `certificates.edit`.
+    #[tracing::instrument(level = "debug", skip(self), err)]
+    pub async fn expedite_renewal(&self, id: CertificateId) -> Result<bool, Error> {
+        verb!(self.expedite_renewal(id))
+    }
+
     /// Sets how many renewals automatic renewal may do below an issuer, over all workers. For product administrators.
     ///
     /// # Errors

@@ -1,0 +1,159 @@
+//! Renewal: its load, its order, its windows and its settings.
+
+use super::*;
+
+#[tokio::test]
+async fn budgets_bound_what_a_minute_renews_over_all_workers() {
+    let store = MemoryStore::new();
+    let world = renewing(store.clone()).await;
+    for n in 0..12 {
+        issue(&world, &format!("n{n}.example.com")).await;
+    }
+    let budget = RenewalBudget { per_minute: Some(4), concurrent: Some(1) };
+    world.session("root").set_renewal_budget(world.root.id, budget).await.unwrap();
+    world.clock.advance(Duration::days(71));
+    let other = builder(store.clone(), &world.clock, 2).build().await.unwrap();
+    for minute in 1..=3 {
+        for engine in [&world.engine, &other, &world.engine] {
+            engine.run_due(100).await.unwrap();
+        }
+        let renewed = certificates(&store).await.len() - 12;
+        assert_eq!(renewed, 4 * minute, "in minute {minute}");
+        let plans = bodies(&store, "renewal").await;
+        assert!(plans.iter().all(|plan| plan["state"]["state"] == "scheduled"), "putting off is no attempt: {plans:?}");
+        world.clock.advance(Duration::minutes(1));
+    }
+}
+
+#[tokio::test]
+async fn an_issuer_near_its_end_blocks_instead_of_looping() {
+    let store = MemoryStore::new();
+    let world = World::over(store.clone()).await;
+    let product = world.session("root");
+    let near = IssuerSpec { ttl: Span::days(100), ..IssuerSpec::new(slug("near"), "Near Its End") };
+    product.create_root(near).await.unwrap();
+    let profile = Preset::TlsServer.profile(slug("near"), slug("near"), slug("web"));
+    let profile = product.save_profile(profile).await.unwrap();
+    let application = support::application(&world.engine, "near", &["near"]).await;
+    world.session("alice").set_methods(application.id, profile.id, methods("30d")).await.unwrap();
+    let ask = Enrollment::managed(application.id, profile.id).dns("a.example.com").ttl(Span::days(85));
+    issued(world.session("otto").submit(&ask).await);
+    for _ in 0..100 {
+        work(&world).await;
+        world.clock.advance(Duration::DAY);
+    }
+    let all = certificates(&store).await;
+    assert_eq!(all.len(), 2, "once, cut off at the issuer's end, and not again");
+    assert_eq!(all[1].validity.not_after(), START + Duration::days(100));
+}
+
+#[tokio::test]
+async fn lesson_cost_follows_what_is_due() {
+    let store = Arc::new(chancery::store::faulty::FaultyStore::new(MemoryStore::new()));
+    let world = renewing(Arc::clone(&store)).await;
+    for n in 0..40 {
+        issue(&world, &format!("n{n}.example.com")).await;
+    }
+    let calls = || {
+        use chancery::store::faulty::Verb;
+        [Verb::Get, Verb::Scan, Verb::Commit].map(|verb| store.calls(verb))
+    };
+    work(&world).await;
+    let before = calls();
+    world.engine.run_due(100).await.unwrap();
+    let [gets, scans, commits] = calls();
+    assert_eq!([gets - before[0], scans - before[1], commits - before[2]], [0, 2, 0], "nothing due: two scans");
+}
+
+#[tokio::test]
+async fn settings_are_read_in_their_short_form_and_refused_when_they_can_not_be() {
+    let world = World::over(MemoryStore::new()).await;
+    let old: ApiSettings = serde_json::from_str(r#"{ "auto_renew_before": "30d" }"#).unwrap();
+    assert_eq!(old.auto_renew, Some(AutoRenewal::before(Span::days(30))));
+    let window = r#"{ "auto_renew": { "when": "2d", "window": { "zone": "UTC", "open": [ { "days": ["sun"], "from": "01:00", "to": "02:00" } ] } } }"#;
+    let api = Some(serde_json::from_str(window).unwrap());
+    let error = world
+        .session("alice")
+        .set_methods(world.application.id, world.profile.id, Methods { api, ..Methods::default() })
+        .await
+        .unwrap_err();
+    assert!(matches!(&error, Error::Invalid { faults } if faults[0].0 == "api.auto_renew"), "{error:?}");
+    let nothing = RenewalBudget { per_minute: Some(0), concurrent: None };
+    let error = world.session("root").set_renewal_budget(world.root.id, nothing).await.unwrap_err();
+    assert!(matches!(&error, Error::Invalid { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn oracle_19_a_self_signed_certificate_renews_on_its_kept_key_or_a_new_one() {
+    let world = World::over(MemoryStore::new()).await;
+    let product = world.session("root");
+    let mut spec = Preset::TlsServer.profile(slug("own"), slug("root"), slug("web"));
+    spec.issuer = IssuerChoice::SelfSigned;
+    let profile = product.save_profile(spec).await.unwrap();
+    let application = support::application(&world.engine, "own", &["own"]).await;
+    let session = world.session("otto");
+    let ask = Enrollment::managed(application.id, profile.id).dns("own.example.com");
+    let first = issued(session.submit(&ask).await).record;
+    let key = |record: &CertificateRecord| record.certificate().unwrap().public_key().clone();
+    world.clock.advance(Duration::DAY);
+    let reused = issued(session.renew(first.id, RenewalKey::Reused).await).record;
+    assert_eq!(key(&reused), key(&first));
+    world.clock.advance(Duration::DAY);
+    let new = issued(session.renew(reused.id, RenewalKey::New).await).record;
+    assert_ne!(key(&new), key(&first));
+    world.clock.advance(Duration::DAY);
+    let own = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+    let params = rcgen::CertificateParams::new(vec!["own.example.com".into()]).unwrap();
+    let csr = Csr::parse(params.serialize_request(&own).unwrap().der()).unwrap();
+    let refusal = refused(session.renew(new.id, RenewalKey::Csr(Box::new(csr))).await);
+    assert!(reasons(&refusal).contains(&("csr", "profile.issuer")), "{refusal}");
+}
+
+#[tokio::test]
+async fn what_was_brought_forward_comes_first_and_what_ends_unrenewed_is_told() {
+    let store = MemoryStore::new();
+    let world = renewing(store.clone()).await;
+    // The setting's own walk.
+    work(&world).await;
+    let mut ids = Vec::new();
+    for n in 0..6 {
+        ids.push(issue(&world, &format!("n{n}.example.com")).await.record.id);
+    }
+    world.clock.advance(Duration::days(71));
+    let session = world.session("otto");
+    assert!(session.expedite_renewal(ids[4]).await.unwrap());
+    assert_eq!(world.engine.run_due(1).await.unwrap().renewed, 1);
+    assert!(record(&world, ids[4]).await.replaced_by.is_some(), "before all that were due already");
+    assert!(!session.expedite_renewal(ids[4]).await.unwrap(), "it was renewed");
+    // Nobody works until the others have ended.
+    world.clock.advance(Duration::days(20));
+    work(&world).await;
+    let told = events(&store).await;
+    assert_eq!(told.iter().filter(|event| *event == "certificate-renewed").count(), 1);
+    assert_eq!(told.iter().filter(|event| *event == "renewal-failed").count(), 5);
+    assert_eq!(bodies(&store, "renewal").await.len(), 1, "their plans are gone");
+}
+
+#[tokio::test]
+async fn by_itself_it_keeps_to_its_window() {
+    let store = MemoryStore::new();
+    let world = World::over(store.clone()).await;
+    let api = r#"{ "auto_renew": { "when": "30d", "window": { "zone": "Europe/Berlin", "open": [ { "days": ["sat"], "from": "22:00", "to": "23:00" } ] } } }"#;
+    let api = Some(serde_json::from_str(api).unwrap());
+    set_methods(&world, Methods { api, ..Methods::default() }).await;
+    for n in 0..4 {
+        issue(&world, &format!("n{n}.example.com")).await;
+    }
+    // Nobody worked for ten weeks: what is overdue waits for the next opening all the same.
+    world.clock.advance(Duration::days(72));
+    for _ in 0..(7 * 24 * 4) {
+        world.engine.run_due(100).await.unwrap();
+        world.clock.advance(Duration::minutes(15));
+    }
+    let window = r#"{ "zone": "Europe/Berlin", "open": [ { "days": ["sat"], "from": "22:00", "to": "23:16" } ] }"#;
+    let window: RenewalWindow = serde_json::from_str(window).unwrap();
+    let all = certificates(&store).await;
+    let renewed: Vec<_> = all.iter().filter(|record| record.replaces.is_some()).collect();
+    assert_eq!(renewed.len(), 4);
+    assert!(renewed.iter().all(|record| window.is_open(record.created_at)), "{renewed:?}");
+}
