@@ -55,7 +55,8 @@ fn shown(bundle: &Bundle) -> Observed {
 }
 
 fn entries(base: &Path) -> Vec<String> {
-    let mut names: Vec<_> = fs::read_dir(base).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<_> =
+        fs::read_dir(base).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
 }
@@ -184,7 +185,12 @@ async fn names_that_begin_alike_are_apart() {
         target.deploy(bundle, &name(text), None).await.unwrap();
     }
     target.withdraw(&RemoteRef::named(name("a"))).await.unwrap();
-    let all = [seen(&target, "a").await, seen(&target, "a.b").await, seen(&target, "a.b.c").await, seen(&target, "a-a").await];
+    let all = [
+        seen(&target, "a").await,
+        seen(&target, "a.b").await,
+        seen(&target, "a.b.c").await,
+        seen(&target, "a-a").await,
+    ];
     assert_eq!(all, [Observed::Absent, shown(&second), shown(&first), shown(&second)]);
 }
 
@@ -194,7 +200,11 @@ async fn files_are_given_to_their_owner() {
     let own = fs::metadata(base.path()).unwrap();
     let bundle = bundles(1).await.remove(0);
     let is_root = own.uid() == 0;
-    let owner = if is_root { Owner { user: Some(65534), group: Some(65534) } } else { Owner { user: None, group: Some(own.gid()) } };
+    let owner = if is_root {
+        Owner { user: Some(65534), group: Some(65534) }
+    } else {
+        Owner { user: None, group: Some(own.gid()) }
+    };
     let target = open(base.path(), DirectoryOptions::new(Layout::PemFiles).owner(owner));
     target.deploy(&bundle, &name("web"), None).await.unwrap();
     let key = fs::metadata(base.path().join("web/privkey.pem")).unwrap();
@@ -283,7 +293,8 @@ fn write_bundles(at: &Path, bundles: &[Bundle]) {
 
 fn read_bundles(at: &Path) -> Vec<Bundle> {
     let read = |number: u8| {
-        let mut chain = Certificate::from_pem_chain(&fs::read_to_string(at.join(format!("{number}.pem"))).unwrap()).unwrap();
+        let mut chain =
+            Certificate::from_pem_chain(&fs::read_to_string(at.join(format!("{number}.pem"))).unwrap()).unwrap();
         let key = Secret::new(fs::read(at.join(format!("{number}.key"))).unwrap());
         let certificate = CertificateId::new(START, [number; 10]);
         Bundle { certificate, leaf: chain.remove(0), chain, key: Some(key), tags: Default::default() }

@@ -167,7 +167,9 @@ async fn what_is_issued_is_delivered_and_seen_there() {
     let item = &items[&named(&record.id.to_string())];
     assert_eq!((item.certificate, item.has_key, item.above), (Some(record.id), true, 0), "without the root");
     let deployments = scene.deployments(&sync).await;
-    assert!(matches!(&deployments[0].state, DeploymentState::Deployed { fingerprint, .. } if *fingerprint == record.fingerprint));
+    assert!(
+        matches!(&deployments[0].state, DeploymentState::Deployed { fingerprint, .. } if *fingerprint == record.fingerprint)
+    );
     assert_eq!(scene.health(&sync).await, SyncHealth::Succeeded);
     assert_eq!((scene.told("certificate-deployed").await, scene.told("deployment-failed").await), (1, 0));
 }
@@ -318,7 +320,10 @@ async fn deleting_a_sync_leaves_no_orphan_even_if_the_target_fails_for_a_while()
         assert_eq!(scene.target.items().len(), 2);
         let left = scene.deployments(&sync).await;
         assert!(left.len() == 2 && left.iter().all(|each| each.places.len() == 1), "{mood:?}: the tombstones stand");
-        assert_eq!(scene.health(&sync).await, if mood == Mood::Refuses { SyncHealth::Failed } else { SyncHealth::Running });
+        assert_eq!(
+            scene.health(&sync).await,
+            if mood == Mood::Refuses { SyncHealth::Failed } else { SyncHealth::Running }
+        );
         scene.target.stays(Mood::Obliges);
         scene.pass(4, Duration::hours(13)).await;
         assert!(scene.target.items().is_empty(), "{mood:?}");
@@ -361,7 +366,9 @@ async fn no_two_syncs_own_one_remote_name() {
     scene.pass(5, Duration::hours(25)).await;
     assert_eq!(scene.target.calls().len(), 1, "nobody fights");
     let parked = scene.deployments(&second).await;
-    assert!(matches!(&parked[0].state, DeploymentState::Parked { reason, .. } if reason.contains(&first.id.to_string())));
+    assert!(
+        matches!(&parked[0].state, DeploymentState::Parked { reason, .. } if reason.contains(&first.id.to_string()))
+    );
     assert!(parked[0].places.is_empty(), "what is not ours is not ours to remove");
     assert_eq!(scene.health(&second).await, SyncHealth::Failed);
     // Once the first is gone, the second may.
@@ -442,7 +449,9 @@ async fn oracle_25_what_is_refused_stops_at_once_and_what_fails_is_tried_again()
     scene.target.will([Mood::Refuses]);
     scene.work().await;
     let states: Vec<_> = scene.deployments(&sync).await.into_iter().map(|each| each.state).collect();
-    let parked = states.iter().filter(|state| matches!(state, DeploymentState::Parked { reason, .. } if reason.contains("as told")));
+    let parked = states
+        .iter()
+        .filter(|state| matches!(state, DeploymentState::Parked { reason, .. } if reason.contains("as told")));
     assert_eq!((parked.count(), scene.target.items().len()), (1, 1));
     assert_eq!(scene.health(&sync).await, SyncHealth::Failed, "succeeded only if everything is");
     scene.pass(5, Duration::hours(2)).await;
@@ -457,7 +466,10 @@ async fn oracle_25_what_is_refused_stops_at_once_and_what_fails_is_tried_again()
     }
     scene.work().await;
     let failing = scene.deployments(&sync).await;
-    assert!(failing.iter().all(|each| matches!(each.state, DeploymentState::Failing { attempts: 1, .. })), "{failing:?}");
+    assert!(
+        failing.iter().all(|each| matches!(each.state, DeploymentState::Failing { attempts: 1, .. })),
+        "{failing:?}"
+    );
     scene.pass(60, Duration::seconds(2)).await;
     let attempts: Vec<u32> = scene.deployments(&sync).await.iter().map(Deployment::attempts).collect();
     assert!(attempts.iter().all(|attempts| (5..=6).contains(attempts)), "five attempts in two minutes: {attempts:?}");
@@ -544,10 +556,11 @@ async fn every_fault_of_a_sync_is_found_when_it_is_saved() {
     let mut spec = SyncSpec { select: Selection::default(), ..scene.spec() };
     spec.name_template = "x-{lineage}".parse().unwrap();
     spec.on_renewal = OnRenewal::NewName;
-    let Error::Invalid { faults } = alice.save_sync(scene.world.application.id, spec).await.unwrap_err() else { panic!() };
+    let Error::Invalid { faults } = alice.save_sync(scene.world.application.id, spec).await.unwrap_err() else {
+        panic!()
+    };
     let fields: Vec<&str> = faults.iter().map(|(field, _)| field.as_str()).collect();
-    let expected =
-        ["select", "name_template", "name_template", "remove.revocation", "remove.detach", "on_renewal"];
+    let expected = ["select", "name_template", "name_template", "remove.revocation", "remove.detach", "on_renewal"];
     assert_eq!(fields, expected);
     let unknown = SyncSpec { target: slug("nowhere"), ..scene.spec() };
     let unknown = alice.save_sync(scene.world.application.id, unknown).await.unwrap_err();

@@ -136,7 +136,11 @@ impl MemoryTarget {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn answer<T>(&self, lie: T, act: impl FnOnce(&mut State) -> Result<T, TargetError> + Send) -> Result<T, TargetError>
+    async fn answer<T>(
+        &self,
+        lie: T,
+        act: impl FnOnce(&mut State) -> Result<T, TargetError> + Send,
+    ) -> Result<T, TargetError>
     where
         T: Send,
     {

@@ -60,7 +60,10 @@ fn attempts_are_counted_when_they_begin() {
         assert_eq!((deployment.attempts(), deployment.state.as_str()), (attempt, "failing"));
     }
     assert_eq!(deployment.clone().put_off(START + Duration::HOUR).attempts(), 5);
-    assert_eq!(deployment.wish(Wish::Withdraw, START).begin(START).failed("x".into(), START).state.as_str(), "withdrawing");
+    assert_eq!(
+        deployment.wish(Wish::Withdraw, START).begin(START).failed("x".into(), START).state.as_str(),
+        "withdrawing"
+    );
 }
 
 #[test]

@@ -139,8 +139,7 @@ impl NameRules {
             return Ok(());
         }
         let first = if self.prefix.is_empty() { "a letter or digit" } else { "a letter" };
-        let accepted =
-            format!("at most {} letters, digits and `{}`, {first} first", self.max_length, self.punctuation);
+        let accepted = format!("at most {} letters, digits and `{}`, {first} first", self.max_length, self.punctuation);
         Err(InvalidValue::new("remote name", text, accepted))
     }
 

@@ -53,7 +53,8 @@ impl Selection {
 
     /// Whether it is about this certificate.
     pub fn matches(&self, record: &CertificateRecord) -> bool {
-        let named = self.names_none() || self.certificates.contains(&record.id) || self.lineages.contains(&record.lineage);
+        let named =
+            self.names_none() || self.certificates.contains(&record.id) || self.lineages.contains(&record.lineage);
         let profile = self.profiles.is_empty() || record.profile.is_some_and(|(id, _)| self.profiles.contains(&id));
         let tagged = self.tags.iter().all(|(key, value)| record.metadata.get(key) == Some(value));
         named && profile && tagged && !self.except.contains(&record.lineage)

@@ -97,7 +97,8 @@ impl NameTemplate {
         if longest <= rules.max_length {
             return Ok(());
         }
-        let accepted = format!("a template whose names have at most {} characters; these may have {longest}", rules.max_length);
+        let accepted =
+            format!("a template whose names have at most {} characters; these may have {longest}", rules.max_length);
         Err(InvalidValue::new("name template", &self.text, accepted))
     }
 

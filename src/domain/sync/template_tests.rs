@@ -68,7 +68,8 @@ fn oracle_24_an_identity_is_required() {
     for text in ["", "web", "{common_name}", "{application}-{profile}", "{{commonName}}", "{{applicationName}}"] {
         assert!(text.parse::<NameTemplate>().is_err(), "{text:?} is not unique");
     }
-    for text in ["{lineage}", "{certificate_id}", "{short_id}", "{{certificateId}}", "{{shortCertificateId}}-{common_name}"]
+    for text in
+        ["{lineage}", "{certificate_id}", "{short_id}", "{{certificateId}}", "{{shortCertificateId}}-{common_name}"]
     {
         assert!(text.parse::<NameTemplate>().is_ok(), "{text:?}");
     }

@@ -1,9 +1,7 @@
 //! The calls on a target: deliver, look, clear.
 
 use super::work::{Held, Pursued};
-use crate::domain::{
-    CertificateRecord, EventKind, KeyCustody, KeyNeed, Placed, RemoteName, RootInChain, TargetLimits,
-};
+use crate::domain::{CertificateRecord, EventKind, KeyCustody, KeyNeed, Placed, RemoteName, RootInChain, TargetLimits};
 use crate::engine::context::Context;
 use crate::engine::error::Error;
 use crate::engine::outcome::Root;

@@ -131,7 +131,8 @@ impl Context {
         id: SyncId,
         certificate: CertificateId,
     ) -> Result<SyncRecord, Error> {
-        let Versioned { value: mut sync, version } = self.readable_sync(actor, id, Action::SyncsRemoveCertificates).await?;
+        let Versioned { value: mut sync, version } =
+            self.readable_sync(actor, id, Action::SyncsRemoveCertificates).await?;
         let found = self.find::<CertificateRecord>(&certificate.to_string()).await?.map(|record| record.value);
         let record = found.filter(|record| record.application == Some(sync.application));
         let record = record.ok_or_else(|| Error::not_found(CertificateRecord::KIND, certificate))?;

@@ -119,9 +119,7 @@ impl Context {
         }
         Ok(match hits.last() {
             Some(last) if hits.len() == PAGE => Some(walk.behind(last.cursor())),
-            _ if sync.state == SyncState::Deleted => {
-                Some(SyncWalk::new(sync.id, WalkStage::Remains, change.now))
-            }
+            _ if sync.state == SyncState::Deleted => Some(SyncWalk::new(sync.id, WalkStage::Remains, change.now)),
             _ => None,
         })
     }

@@ -4,9 +4,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{Entity, index, sortable};
-use crate::domain::{
-    ApplicationId, CertificateId, Deployment, Event, EventId, RemoteName, Slug, SyncId, SyncRecord,
-};
+use crate::domain::{ApplicationId, CertificateId, Deployment, Event, EventId, RemoteName, Slug, SyncId, SyncRecord};
 use crate::store::{Cursor, IndexEntry, Key};
 
 /// Syncs by Application: the Application's id.

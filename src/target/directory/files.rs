@@ -94,12 +94,14 @@ impl Layout {
     pub(super) fn plan(&self, content: &Content, modes: Modes) -> io::Result<Vec<Planned>> {
         let leaf = content.leaf.pem();
         let chain: String = content.chain.iter().map(crate::x509::Certificate::pem).collect();
-        let key = content.key.as_ref().map(|key| Secret::new(pem::encode(pem::Label::PrivateKey, key.expose()).into_bytes()));
+        let key =
+            content.key.as_ref().map(|key| Secret::new(pem::encode(pem::Label::PrivateKey, key.expose()).into_bytes()));
         let public = |name, text: String| Planned { name, octets: Secret::new(text.into_bytes()), mode: modes.file };
         match self {
             Self::PemFiles => {
                 let full = format!("{leaf}{chain}");
-                let mut files = vec![public("cert.pem", leaf), public("chain.pem", chain), public("fullchain.pem", full)];
+                let mut files =
+                    vec![public("cert.pem", leaf), public("chain.pem", chain), public("fullchain.pem", full)];
                 files.extend(key.map(|octets| Planned { name: "privkey.pem", octets, mode: modes.key }));
                 Ok(files)
             }

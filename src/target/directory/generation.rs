@@ -186,7 +186,9 @@ impl Directory {
         remove_all(&path)?;
         let files = self.options.layout.plan(content, self.options.modes)?;
         DirBuilder::new().mode(0o700).create(&path)?;
-        let entry = |file: &super::files::Planned| (file.name.to_owned(), (hex(&crypto::sha256(file.octets.expose())), file.mode));
+        let entry = |file: &super::files::Planned| {
+            (file.name.to_owned(), (hex(&crypto::sha256(file.octets.expose())), file.mode))
+        };
         let mark = Mark { fingerprint: hex(content.leaf.fingerprint()), files: files.iter().map(entry).collect() };
         for file in &files {
             write(&path.join(file.name), file.octets.expose(), file.mode, self.options.owner)?;
@@ -271,7 +273,8 @@ fn fresh(exposed: &str, digest: &str, current: Option<&str>) -> String {
 
 /// Whether a name is `.<exposed>.<16 hex digits>-a` or `-b`, and nothing else.
 fn is_generation(name: &str, exposed: &str) -> bool {
-    let rest = name.strip_prefix('.').and_then(|rest| rest.strip_prefix(exposed)).and_then(|rest| rest.strip_prefix('.'));
+    let rest =
+        name.strip_prefix('.').and_then(|rest| rest.strip_prefix(exposed)).and_then(|rest| rest.strip_prefix('.'));
     let digest = rest.and_then(|rest| rest.strip_suffix("-a").or_else(|| rest.strip_suffix("-b")));
     digest.is_some_and(|digest| digest.len() == 16 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
