@@ -3,6 +3,7 @@
 //! - [A request's walk](request_walk): who wants to know what is on disk when the process dies.
 //! - [Writing a policy](policies): who decides what may be issued.
 //! - [Writing a store](stores): who has a database.
+//! - [Syncs](syncs): who has places that certificates must reach.
 //! - [Security model](security): who has to trust the crate.
 //! - [Features and dependencies](features): who has to ship it.
 //! - [House rules](house_rules): who changes it.
@@ -15,6 +16,9 @@ pub mod policies {}
 
 #[doc = include_str!("manual/stores.md")]
 pub mod stores {}
+
+#[doc = include_str!("manual/syncs.md")]
+pub mod syncs {}
 
 #[doc = include_str!("manual/security.md")]
 pub mod security {}
