@@ -2,12 +2,13 @@
 //!
 //! - [A request's walk](request_walk): who wants to know what is on disk when the process dies.
 //! - [Writing a policy](policies): who decides what may be issued.
-//! - [Due work](due_work): who runs it.
 //! - [Approvals](approvals): who must agree to certificates, and to what exactly.
-//! - [Revocation](revocation): who must take certificates back, and tell the world.
-//! - [Writing a store](stores): who has a database.
-//! - [Events and alerts](alerts): who wants to be told, or to prove what was done.
 //! - [Renewal](renewal): who has certificates that must not expire.
+//! - [Revocation](revocation): who must take certificates back, and tell the world.
+//! - [Syncs](syncs): who has places that certificates must reach.
+//! - [Events and alerts](alerts): who wants to be told, or to prove what was done.
+//! - [Due work](due_work): who runs it.
+//! - [Writing a store](stores): who has a database.
 //! - [Security model](security): who has to trust the crate.
 //! - [Features and dependencies](features): who has to ship it.
 //! - [House rules](house_rules): who changes it.
@@ -18,23 +19,26 @@ pub mod request_walk {}
 #[doc = include_str!("manual/policies.md")]
 pub mod policies {}
 
-#[doc = include_str!("manual/due_work.md")]
-pub mod due_work {}
-
 #[doc = include_str!("manual/approvals.md")]
 pub mod approvals {}
+
+#[doc = include_str!("manual/renewal.md")]
+pub mod renewal {}
 
 #[doc = include_str!("manual/revocation.md")]
 pub mod revocation {}
 
-#[doc = include_str!("manual/stores.md")]
-pub mod stores {}
+#[doc = include_str!("manual/syncs.md")]
+pub mod syncs {}
 
 #[doc = include_str!("manual/alerts.md")]
 pub mod alerts {}
 
-#[doc = include_str!("manual/renewal.md")]
-pub mod renewal {}
+#[doc = include_str!("manual/due_work.md")]
+pub mod due_work {}
+
+#[doc = include_str!("manual/stores.md")]
+pub mod stores {}
 
 #[doc = include_str!("manual/security.md")]
 pub mod security {}

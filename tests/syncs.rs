@@ -2,159 +2,23 @@
 #![cfg(feature = "conformance")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
+#[path = "support/syncs.rs"]
+mod scene;
 #[path = "support/engine.rs"]
 mod support;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chancery::clock::ManualClock;
 use chancery::domain::{
-    CertificateId, CertificateRecord, CertificateState, Deployment, DeploymentState, Fate, KeyNeed, Metadata,
-    NameRules, OnRenewal, RemoteName, Removal, Selection, SyncMode, SyncRecord, SyncSpec, TargetLimits, Withdrawal,
+    CertificateState, Deployment, DeploymentState, Fate, KeyNeed, NameRules, OnRenewal, Removal, Selection, SyncMode,
+    SyncSpec, TargetLimits, Withdrawal,
 };
-use chancery::engine::{DueReport, Engine, Error, SyncHealth};
-use chancery::store::faulty::{FaultyStore, Verb};
-use chancery::store::{Batch, Expect, IndexEntry, Key, MemoryStore, Store, Write};
+use chancery::engine::{Error, SyncHealth};
 use chancery::target::memory::{Call, MemoryTarget, Mood};
-use chancery::x509::{KeyAlgorithm, RevocationReason};
-use futures_util::FutureExt;
-use support::{FAULTS, START, World, Yielding, bodies, builder, events, slug, user};
+use chancery::x509::KeyAlgorithm;
+use scene::{Scene, named};
+use support::{START, bodies, builder, slug, user};
 use time::Duration;
-
-type Faulty = Arc<FaultyStore<MemoryStore>>;
-
-struct Scene {
-    store: Faulty,
-    target: MemoryTarget,
-    other: MemoryTarget,
-    world: World,
-}
-
-impl Scene {
-    async fn new() -> Self {
-        Self::with(MemoryTarget::default()).await
-    }
-
-    async fn with(target: MemoryTarget) -> Self {
-        let store: Faulty = Arc::new(FaultyStore::new(MemoryStore::new()));
-        let (clock, other) = (Arc::new(ManualClock::new(START)), MemoryTarget::default());
-        let builder = builder(Arc::clone(&store), &clock, 1)
-            .target(slug("edge"), target.clone())
-            .target(slug("other"), other.clone());
-        Self { store, target, other, world: World::of(builder, clock).await }
-    }
-
-    /// Another process with the same target.
-    async fn worker(&self, seed: u64) -> Engine {
-        let store = Yielding(Arc::clone(&self.store));
-        builder(store, &self.world.clock, seed).target(slug("edge"), self.target.clone()).build().await.unwrap()
-    }
-
-    fn spec(&self) -> SyncSpec {
-        SyncSpec::new(slug("edge"), slug("edge"), Selection::profile(self.world.profile.id))
-    }
-
-    async fn save(&self, spec: SyncSpec) -> SyncRecord {
-        self.world.session("alice").save_sync(self.world.application.id, spec).await.unwrap()
-    }
-
-    /// Due work until nothing more is due at this moment.
-    async fn work(&self) -> DueReport {
-        let mut last = DueReport::default();
-        for _ in 0..40 {
-            let report = self.world.engine.run_due(1000).await.unwrap();
-            if report.total() == 0 && self.pending().await == 0 {
-                return last;
-            }
-            last = report;
-        }
-        last
-    }
-
-    async fn pending(&self) -> usize {
-        let store = self.store.inner();
-        bodies(store, "unfollowed_event").await.len() + bodies(store, "sync_task").await.len()
-    }
-
-    /// Lets time pass, with due work on the way.
-    async fn pass(&self, steps: usize, step: Duration) {
-        for _ in 0..steps {
-            self.world.clock.advance(step);
-            self.work().await;
-        }
-    }
-
-    async fn deployments(&self, sync: &SyncRecord) -> Vec<Deployment> {
-        self.world.session("audra").deployments(sync.id, None).await.unwrap().items
-    }
-
-    async fn health(&self, sync: &SyncRecord) -> SyncHealth {
-        self.world.session("audra").sync(sync.id).await.unwrap().health
-    }
-
-    async fn issue(&self, name: &str) -> CertificateRecord {
-        self.world.issue(name).await.record
-    }
-
-    /// A certificate in place of another, as a renewal leaves both.
-    async fn renew(&self, earlier: &CertificateRecord, name: &str) -> CertificateRecord {
-        let next = self.issue(name).await;
-        let (id, lineage, replaces) = (next.id, earlier.lineage, earlier.id);
-        self.patch(earlier.id, move |record| record.replaced_by = Some(id)).await;
-        self.patch(id, move |record| (record.lineage, record.replaces) = (lineage, Some(replaces))).await
-    }
-
-    async fn revoke(&self, id: CertificateId) {
-        let at = START;
-        let revoked = CertificateState::Revoked { reason: RevocationReason::KeyCompromise, at };
-        self.patch(id, move |record| record.state = revoked).await;
-        self.touch(id).await;
-    }
-
-    /// Lets an event tell of a certificate.
-    async fn touch(&self, id: CertificateId) {
-        let metadata = self.record(id).await.metadata;
-        self.world.session("otto").tag_certificate(id, metadata).await.unwrap();
-    }
-
-    async fn tag(&self, id: CertificateId, tags: &[(&str, &str)]) {
-        let tags: BTreeMap<_, _> = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        self.world.session("otto").tag_certificate(id, Metadata::try_from(tags).unwrap()).await.unwrap();
-    }
-
-    async fn record(&self, id: CertificateId) -> CertificateRecord {
-        self.world.session("alice").certificate(id).await.unwrap()
-    }
-
-    async fn patch(&self, id: CertificateId, edit: impl FnOnce(&mut CertificateRecord)) -> CertificateRecord {
-        let store = self.store.inner();
-        let key = Key::new("certificate", id.to_string());
-        let found = store.get(std::slice::from_ref(&key)).await.unwrap().remove(0).unwrap();
-        let mut record: CertificateRecord = serde_json::from_slice(&found.body).unwrap();
-        edit(&mut record);
-        let end = record.validity.not_after();
-        let end = end.format(&time::format_description::well_known::Rfc3339).unwrap();
-        let application = format!("{}|{end}", self.world.application.id);
-        let entries = vec![IndexEntry::new("certificate.application", application)];
-        let body = serde_json::to_vec(&record).unwrap().into();
-        let expect = Expect::Version(found.version);
-        store.commit(Batch { writes: vec![Write::Put { key, expect, body, entries }] }).await.unwrap();
-        record
-    }
-
-    fn names(&self) -> Vec<String> {
-        self.target.items().keys().map(|name| name.as_str().to_owned()).collect()
-    }
-
-    async fn told(&self, event: &str) -> usize {
-        events(self.store.inner()).await.iter().filter(|each| *each == event).count()
-    }
-}
-
-fn named(text: &str) -> RemoteName {
-    text.parse().unwrap()
-}
 
 #[tokio::test]
 async fn what_is_issued_is_delivered_and_seen_there() {
@@ -574,93 +438,6 @@ async fn every_fault_of_a_sync_is_found_when_it_is_saved() {
     assert!(matches!(&moved, Error::Invalid { faults } if faults[0].0 == "target"), "{moved:?}");
     let in_use = alice.delete_application(scene.world.application.id).await.unwrap_err();
     assert!(matches!(&in_use, Error::InUse { by, .. } if by.contains(&sync.id.to_string())), "{in_use:?}");
-}
-
-/// What the target does at first, whatever it is, and the walk goes on.
-const MOODS: [&[Mood]; 7] = [
-    &[],
-    &[Mood::Unavailable],
-    &[Mood::UnknownUndone],
-    &[Mood::UnknownDone],
-    &[Mood::Lies],
-    &[Mood::HangsDone],
-    &[Mood::HangsUndone],
-];
-
-/// Restarts, and works until nothing is due; a fault may strike here, and a call may hang and be dropped.
-fn settle(scene: &Scene) {
-    let mut quiet = 0;
-    for _ in 0..60 {
-        scene.store.revive();
-        scene.world.clock.advance(Duration::minutes(10));
-        match scene.world.engine.run_due(100).now_or_never() {
-            Some(Ok(report)) if report.total() == 0 => quiet += 1,
-            _ => quiet = 0,
-        }
-        if quiet == 12 {
-            return;
-        }
-    }
-}
-
-#[tokio::test]
-async fn whatever_fails_at_whichever_commit_the_target_ends_as_it_should() {
-    let mut struck = 0;
-    for moods in MOODS {
-        for nth in 1..=9 {
-            for fault in FAULTS {
-                let label = format!("{moods:?}, commit {nth}: {fault:?}");
-                let scene = Scene::new().await;
-                let sync = scene.save(scene.spec()).await;
-                let record = scene.issue("api.example.com").await;
-                scene.target.will(moods.iter().copied());
-                let before = scene.store.calls(Verb::Commit);
-                scene.store.inject(Verb::Commit, before + nth, fault);
-                settle(&scene);
-                struck += u32::from(scene.store.calls(Verb::Commit) >= before + nth);
-                assert_eq!(scene.names(), [record.id.to_string()], "{label}");
-                assert_eq!(scene.health(&sync).await, SyncHealth::Succeeded, "{label}");
-                assert_eq!(scene.told("certificate-deployed").await, 1, "{label}: told once");
-                assert_eq!(bodies(scene.store.inner(), "remote_name").await.len(), 1, "{label}");
-
-                scene.target.will(moods.iter().copied());
-                let before = scene.store.calls(Verb::Commit);
-                scene.store.inject(Verb::Commit, before + nth, fault);
-                let _ = scene.world.session("alice").delete_sync(sync.id).now_or_never();
-                settle(&scene);
-                scene.store.revive();
-                let _ = scene.world.session("alice").delete_sync(sync.id).await;
-                settle(&scene);
-                assert!(scene.names().is_empty(), "{label}: an orphan");
-                for kind in ["sync", "deployment", "remote_name", "sync_walk", "sync_task"] {
-                    assert!(bodies(scene.store.inner(), kind).await.is_empty(), "{label}: {kind}");
-                }
-                assert_eq!(scene.told("certificate-withdrawn").await, 1, "{label}: told once");
-            }
-        }
-    }
-    assert!(struck > 300, "{struck}");
-}
-
-#[tokio::test]
-async fn a_worker_that_comes_back_too_late_does_no_harm() {
-    let scene = Scene::new().await;
-    let sync = scene.save(scene.spec()).await;
-    scene.work().await;
-    let record = scene.issue("api.example.com").await;
-    // Until it is due to be delivered.
-    for _ in 0..2 {
-        scene.world.engine.run_due(100).await.unwrap();
-    }
-    scene.target.will([Mood::HangsDone]);
-    assert!(scene.world.engine.run_due(100).now_or_never().is_none(), "it hangs with the target in its hands");
-    scene.world.clock.advance(Duration::minutes(1));
-    let other = scene.worker(7).await;
-    other.run_due(100).await.unwrap();
-    assert_eq!(scene.deployments(&sync).await[0].state.as_str(), "waiting", "the lease still holds");
-    scene.pass(3, Duration::minutes(5)).await;
-    assert_eq!(scene.health(&sync).await, SyncHealth::Succeeded);
-    assert_eq!(scene.target.calls(), [Call::Deploy(named(&record.id.to_string()), record.id)]);
 }
 
 #[tokio::test]

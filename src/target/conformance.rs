@@ -68,7 +68,8 @@ impl Kit<'_> {
     fn limits(&self) -> Outcome {
         let names = &self.target.limits().names;
         ensure((8..=512).contains(&names.max_length), || format!("names of {} characters", names.max_length))?;
-        ensure(self.target.limits() == self.target.limits(), || "they change".to_owned())?;
+        let before = self.target.limits().clone();
+        ensure(*self.target.limits() == before, || "they change".to_owned())?;
         names.check(&name("kit0")?).map_err(|error| error.to_string())
     }
 

@@ -1,6 +1,6 @@
 //! The sync target port: where certificates go, and what every destination promises.
 //!
-//! [`directory::DirectoryTarget`](crate::target) keeps them in a directory (feature `directory`, Unix); a target in memory
+//! `directory::DirectoryTarget` keeps them in a directory (feature `directory`, Unix); a target in memory
 //! comes with the conformance kit (feature `conformance`). To write your own, see [syncs](crate::manual::syncs).
 
 use std::fmt::Debug;

@@ -6,6 +6,7 @@
 mod act;
 mod follow_up;
 mod lease;
+mod mend;
 mod status;
 mod verbs;
 mod walk;

@@ -62,6 +62,7 @@ impl Context {
         let target = self.targets.get(deployment.target.as_str()).cloned();
         let engine = Actor::engine();
         let mut change = self.change(&engine, self.now())?;
+        // A process without the target leaves it to those that have it.
         let Some(target) = target.filter(|_| sync.as_ref().is_none_or(SyncRecord::works)) else {
             let aside = change.now + ASIDE;
             return put_off(Versioned { value: deployment, version }, aside, change).await;
@@ -74,35 +75,44 @@ impl Context {
             }
         };
         let mut held = Held { deployment, version, sync, record: None, target, known: false };
-        let next = self.prepare_deployment(&mut held, &mut change).await?;
-        let until = change.now + lease::length(held.target.as_ref());
-        match next {
-            Next::End(names) => {
-                self.release_names(&held.deployment, &names, &mut change).await?;
-                change.delete(&held.deployment, version);
-                change.commit().await?;
-                return Ok(Work::Deployed);
-            }
-            Next::Rest => {
-                change.update(&held.deployment, version)?;
-                change.commit().await?;
-                return Ok(Work::Nothing);
-            }
-            Next::Park(reason) => {
-                park(&mut held, reason, &mut change)?;
-                change.update(&held.deployment, version)?;
-                change.commit().await?;
-                return Ok(Work::Failed);
-            }
-            Next::Go => {}
+        match self.prepare_deployment(&mut held, &mut change).await? {
+            Next::Go => self.go(held, leased, change).await,
+            next => self.rest(held, next, change).await,
         }
+    }
+
+    /// Claims deployment and target in one commit, calls the target, and records what was seen.
+    async fn go(&self, mut held: Held, leased: Option<Version>, mut change: Change<'_>) -> Result<Work, Error> {
+        let until = change.now + lease::length(held.target.as_ref());
         held.deployment = held.deployment.begin(until);
-        change.update(&held.deployment, version)?;
+        change.update(&held.deployment, held.version)?;
         lease::hold(&held.deployment.target, leased, until, &mut change)?;
         let Some(version) = claim(change).await? else { return Ok(Work::TakenByOthers) };
         held.version = version;
         let pursued = self.pursue(&held).await?;
         self.conclude(&held, pursued).await
+    }
+
+    /// Records what needs no call of the target.
+    async fn rest(&self, mut held: Held, next: Next, mut change: Change<'_>) -> Result<Work, Error> {
+        let work = match next {
+            Next::End(names) => {
+                self.release_names(&held.deployment, &names, &mut change).await?;
+                change.delete(&held.deployment, held.version);
+                Work::Deployed
+            }
+            Next::Park(reason) => {
+                park(&mut held, reason, &mut change)?;
+                change.update(&held.deployment, held.version)?;
+                Work::Failed
+            }
+            Next::Rest | Next::Go => {
+                change.update(&held.deployment, held.version)?;
+                Work::Nothing
+            }
+        };
+        change.commit().await?;
+        Ok(work)
     }
 
     /// Takes over the present wish and the name to head for.
@@ -254,50 +264,6 @@ impl Context {
         }
         Ok(())
     }
-
-    /// This worker came back too late: what it did at the target may not be what is recorded. Whoever has the names now
-    /// looks at once; what nobody has is recorded anew, to be removed.
-    async fn mend(&self, held: &Held, names: &[RemoteName]) -> Result<(), Error> {
-        let engine = Actor::engine();
-        let mut change = self.change(&engine, self.now())?;
-        let own = deployment_id(held.deployment.sync, held.deployment.lineage);
-        let mut owners = vec![own.clone()];
-        let mut orphans = Vec::new();
-        for name in names {
-            match self.find::<RemoteClaim>(&RemoteClaim::id(&held.deployment.target, name)).await? {
-                Some(claim) if !owners.contains(&claim.value.owner) => owners.push(claim.value.owner),
-                Some(_) => {}
-                None => orphans.push(name.clone()),
-            }
-        }
-        for owner in &owners {
-            match self.find::<Deployment>(owner).await? {
-                Some(found) => change.update(&found.value.wake(change.now), found.version)?,
-                None if *owner == own && !orphans.is_empty() => {
-                    change.create(&remains(&held.deployment, &orphans, change.now))?;
-                    let target = &held.deployment.target;
-                    for name in &orphans {
-                        let (target, name, owner) = (target.clone(), name.clone(), own.clone());
-                        change.create(&RemoteClaim { target, name, owner })?;
-                    }
-                }
-                None => {}
-            }
-        }
-        match change.commit().await {
-            // Somebody is at it.
-            Err(error) if error.is_conflict() => Ok(()),
-            committed => committed.map(drop),
-        }
-    }
-}
-
-/// What is left of a deployment that was recorded as gone.
-fn remains(deployment: &Deployment, orphans: &[RemoteName], now: OffsetDateTime) -> Deployment {
-    let mut remains = deployment.clone();
-    remains.places.retain(|place| orphans.contains(&place.remote.name));
-    remains.wanted = None;
-    remains.wake(now)
 }
 
 async fn put_off(
