@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use chancery::clock::ManualClock;
 use chancery::domain::{
-    AlertOn, AlertSpec, AlertState, Channel, ChannelKind, Confidential, Delivery, FilterField, FilterOperator, Repeat,
-    Span,
+    AlertOn, AlertSpec, AlertState, Channel, ChannelKind, Confidential, CrlSettings, Delivery, FilterField,
+    FilterOperator, Repeat, Span, StatusSettings,
 };
 use chancery::engine::{EngineBuilder, Error, Notification};
 use chancery::notify::conformance::{Answer, RecordingNotifier};
@@ -268,6 +268,35 @@ async fn product_alerts_tell_of_all_applications_and_of_cas() {
     assert_eq!((scene.kinds(), scene.titles()), (vec!["chancery.ca.expiry".into()], vec!["root".into()]));
     let refused = scene.world.session("alice").save_alert(Some(other.id), spec("cas", cas)).await.unwrap_err();
     assert!(matches!(refused, Error::Invalid { .. }), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_revocation_list_that_is_not_made_anew_is_told_of_before_it_ends() {
+    let hand = Hand::new();
+    let scene = Scene::of(MemoryStore::new(), |builder| builder.signer(slug("root"), hand.clone())).await;
+    let root = scene.world.session("root");
+    let status = StatusSettings { crl: Some(CrlSettings::default()), ..StatusSettings::default() };
+    root.set_issuer_status(scene.world.root.id, status).await.unwrap();
+    root.save_alert(None, spec("crls", AlertOn::CrlExpiry { before: Span::hours(12) })).await.unwrap();
+    scene.pass(30).await;
+    assert_eq!(scene.kinds(), Vec::<String>::new(), "each is followed by the next in time");
+    hand.will(std::iter::repeat_n(Mood::Unavailable, 500));
+    scene.pass(7).await;
+    assert_eq!(scene.kinds(), ["chancery.crl.expiry"]);
+}
+
+#[tokio::test]
+async fn the_alerts_of_an_application_go_with_it() {
+    let scene = Scene::new().await;
+    scene.save(spec("ends-soon", expiration(30))).await;
+    scene.save(spec("issued", AlertOn::Issuance)).await;
+    scene.world.session("alice").delete_application(scene.world.application.id).await.unwrap();
+    scene.settle().await;
+    for kind in ["alert", "alert_watch", "name"] {
+        let left = bodies(&scene.store, kind).await;
+        assert!(!left.iter().any(|body| body.to_string().contains("ends-soon")), "{kind}: {left:?}");
+    }
+    assert_eq!(bodies(&scene.store, "alert").await.len(), 0);
 }
 
 #[tokio::test]
