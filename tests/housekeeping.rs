@@ -1,4 +1,5 @@
 //! What is long over is removed, and nothing that is still needed.
+#![cfg(feature = "conformance")]
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 #[path = "support/engine.rs"]

@@ -1,4 +1,5 @@
 //! Simulated worlds keep every invariant, and a broken rule is noticed.
+#![cfg(feature = "simulation")]
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use chancery::simulation::{Sabotage, Simulation};

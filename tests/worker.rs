@@ -1,4 +1,5 @@
 //! The ready-made worker, with a clock that its pauses move.
+#![cfg(feature = "conformance")]
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 #[path = "support/engine.rs"]

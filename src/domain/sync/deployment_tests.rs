@@ -114,7 +114,7 @@ enum Step {
 enum Answer {
     Done,
     /// It was done, and nobody knows.
-    LostAnswer,
+    Lost,
     Undone,
     Refused,
 }
@@ -125,7 +125,7 @@ fn steps() -> impl Strategy<Value = Step> {
         Just(Wish::Withdraw),
         Just(Wish::Leave),
     ];
-    let answer = prop_oneof![Just(Answer::Done), Just(Answer::LostAnswer), Just(Answer::Undone), Just(Answer::Refused)];
+    let answer = prop_oneof![Just(Answer::Done), Just(Answer::Lost), Just(Answer::Undone), Just(Answer::Refused)];
     prop_oneof![
         2 => wish.prop_map(Step::Wish),
         4 => (0..3_u8, answer).prop_map(|(name, answer)| Step::Attempt(name, answer)),
@@ -142,7 +142,7 @@ fn attempt(deployment: Deployment, to: u8, answer: Answer, there: &mut BTreeSet<
         None => deployment,
     };
     let begun = claimed.begin(START);
-    let done = matches!(answer, Answer::Done | Answer::LostAnswer);
+    let done = matches!(answer, Answer::Done | Answer::Lost);
     let mut after = begun.clone();
     if let Some(place) = begun.place() {
         if done {
@@ -163,7 +163,7 @@ fn attempt(deployment: Deployment, to: u8, answer: Answer, there: &mut BTreeSet<
     match answer {
         Answer::Done => after,
         // A worker that dies records nothing more than its claim.
-        Answer::LostAnswer => begun,
+        Answer::Lost => begun,
         Answer::Undone => after.failed("down".into(), START),
         Answer::Refused => after.parked("no".into(), None),
     }
