@@ -16,8 +16,8 @@ use super::context::{Change, Context, decode};
 use super::error::Error;
 use super::housekeeping::Sweep;
 use super::schema::{
-    CrlRecord, Entity, Notification, OcspAnswer, RenewalWalk, Replay, ResponderRecord, SyncTask, SyncWalk, Watch,
-    Window, index, instant_of, sortable,
+    CrlRecord, Entity, Notification, OcspAnswer, RENEWAL_DUE, RenewalWalk, Replay, ResponderRecord, SyncTask, SyncWalk,
+    Watch, Window, index, instant_of, sortable,
 };
 use crate::domain::{CertificateRequest, Deployment, Incident, IssuerRecord, Octets, RenewalPlan};
 use crate::store::{Hit, MAX_SCAN_LIMIT, Over, Scan, StoreError, Version};
@@ -66,11 +66,15 @@ impl Context {
         failed.map_or(Ok(()), Err)
     }
 
-    /// How long until the first item is due.
+    /// How long until the first item is due. Renewals have an index of their own.
     pub(super) async fn until_next_due(&self) -> Result<Option<std::time::Duration>, Error> {
-        let first = self.store.scan(&Scan::new(Over::Index(index::DUE.into()), 1)).await?;
-        let due = first.first().and_then(|hit| instant_of(&hit.value));
-        Ok(due.map(|due| (due - self.now()).try_into().unwrap_or_default()))
+        let mut first = None;
+        for name in [index::DUE, RENEWAL_DUE] {
+            let hits = self.store.scan(&Scan::new(Over::Index(name.into()), 1)).await?;
+            let due = hits.first().and_then(|hit| instant_of(&hit.value));
+            first = first.into_iter().chain(due).min();
+        }
+        Ok(first.map(|due| (due - self.now()).try_into().unwrap_or_default()))
     }
 
     /// Does one item. One that fails, or can not be read, does not stop the others; a store that fails does.
