@@ -275,7 +275,8 @@ impl MailServer {
     /// The Python that has aiosmtpd: that of its own environment.
     fn python() -> Option<PathBuf> {
         let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
-        let python = home.join(".cache/chancery-tools/aiosmtpd/bin/python");
+        let tools = std::env::var_os("CHANCERY_TOOLS").map_or(home.join(".cache/chancery-tools"), PathBuf::from);
+        let python = tools.join("aiosmtpd/bin/python");
         if python.exists() {
             return Some(python);
         }

@@ -76,7 +76,7 @@ use crate::domain::{Actor, AuditHead, IssuerId};
 ///
 /// // From a timer of the host's, in any number of processes:
 /// let report = engine.run_due(100).await?;
-/// assert_eq!((report.sealed, report.total()), (1, 1), "the event of the new issuer");
+/// assert_eq!((report.sealed, report.total()), (2, 2), "two events of the new issuer");
 /// # Ok(())
 /// # }
 /// ```

@@ -162,3 +162,18 @@ async fn by_itself_it_keeps_to_its_window() {
     assert_eq!(renewed.len(), 4);
     assert!(renewed.iter().all(|record| window.is_open(record.created_at)), "{renewed:?}");
 }
+
+#[tokio::test]
+async fn a_worker_that_sleeps_until_something_is_due_does_not_sleep_through_a_renewal() {
+    let world = renewing(MemoryStore::new()).await;
+    let first = issue(&world, "api.example.com").await.record;
+    let due_at = world.session("otto").renewal(first.id).await.unwrap().plan.unwrap().due_at().unwrap();
+    work(&world).await;
+    while world.clock.now() < due_at {
+        let until = world.engine.until_next_due().await.unwrap().unwrap();
+        assert!(world.clock.now() + until <= due_at + Duration::SECOND, "{until:?}");
+        world.clock.advance(Duration::try_from(until).unwrap().max(Duration::SECOND));
+        world.engine.run_due(100).await.unwrap();
+    }
+    assert!(record(&world, first.id).await.replaced_by.is_some());
+}

@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::files::{give, write};
 use super::{DirectoryOptions, failed};
 use crate::crypto;
-use crate::domain::{CertificateId, RemoteName};
+#[cfg(feature = "pkcs12")]
+use crate::domain::CertificateId;
+use crate::domain::RemoteName;
 use crate::sealer::Secret;
 use crate::target::{Bundle, Observed, TargetError};
 use crate::x509::Certificate;
@@ -24,6 +26,7 @@ const RELOADED: &str = ".reloaded";
 /// What is delivered.
 #[derive(Debug)]
 pub(super) struct Content {
+    #[cfg(feature = "pkcs12")]
     pub(super) certificate: CertificateId,
     pub(super) leaf: Certificate,
     pub(super) chain: Vec<Certificate>,
@@ -33,6 +36,7 @@ pub(super) struct Content {
 impl Content {
     pub(super) fn of(bundle: &Bundle) -> Self {
         Self {
+            #[cfg(feature = "pkcs12")]
             certificate: bundle.certificate,
             leaf: bundle.leaf.clone(),
             chain: bundle.chain.clone(),
