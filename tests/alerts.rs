@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use chancery::clock::ManualClock;
 use chancery::domain::{
-    AlertOn, AlertSpec, AlertState, Channel, ChannelKind, Confidential, Delivery, FilterField, FilterOperator, Repeat,
-    Span,
+    AlertOn, AlertSpec, AlertState, Channel, ChannelKind, Confidential, CrlSettings, Delivery, FilterField,
+    FilterOperator, Repeat, Span, StatusSettings,
 };
 use chancery::engine::{EngineBuilder, Error, Notification};
 use chancery::notify::conformance::{Answer, RecordingNotifier};
@@ -122,22 +122,25 @@ async fn what_ends_is_told_of_when_its_time_comes_and_once() {
 
 #[tokio::test]
 async fn an_alert_that_waits_costs_nothing() {
-    let store = FaultyStore::new(MemoryStore::new());
-    let scene = Scene::of(store, |builder| builder).await;
-    scene.save(spec("ends-soon", expiration(30))).await;
-    for number in 0..20 {
-        scene.world.issue(&format!("api-{number}.example.com")).await;
+    let mut costs = Vec::new();
+    for is_alerted in [false, true] {
+        let store = FaultyStore::new(MemoryStore::new());
+        let scene = Scene::of(store, |builder| builder).await;
+        if is_alerted {
+            scene.save(spec("ends-soon", expiration(30))).await;
+        }
+        for number in 0..20 {
+            scene.world.issue(&format!("api-{number}.example.com")).await;
+        }
+        scene.settle().await;
+        let calls = || [Verb::Scan, Verb::Get, Verb::Commit].map(|verb| scene.store.calls(verb));
+        let before = calls();
+        scene.world.clock.advance(DAY);
+        scene.settle().await;
+        let after = calls();
+        costs.push([0, 1, 2].map(|at| after[at] - before[at]));
     }
-    scene.settle().await;
-    let before = (scene.store.calls(Verb::Scan), scene.store.calls(Verb::Get), scene.store.calls(Verb::Commit));
-    scene.world.clock.advance(DAY);
-    scene.settle().await;
-    let after = (scene.store.calls(Verb::Scan), scene.store.calls(Verb::Get), scene.store.calls(Verb::Commit));
-    assert_eq!(
-        (after.0 - before.0, after.1 - before.1, after.2 - before.2),
-        (2, 0, 0),
-        "unsealed events and the queue"
-    );
+    assert_eq!(costs[0], costs[1], "scans, gets and commits without and with an alert that waits");
 }
 
 #[tokio::test]
@@ -265,6 +268,35 @@ async fn product_alerts_tell_of_all_applications_and_of_cas() {
     assert_eq!((scene.kinds(), scene.titles()), (vec!["chancery.ca.expiry".into()], vec!["root".into()]));
     let refused = scene.world.session("alice").save_alert(Some(other.id), spec("cas", cas)).await.unwrap_err();
     assert!(matches!(refused, Error::Invalid { .. }), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_revocation_list_that_is_not_made_anew_is_told_of_before_it_ends() {
+    let hand = Hand::new();
+    let scene = Scene::of(MemoryStore::new(), |builder| builder.signer(slug("root"), hand.clone())).await;
+    let root = scene.world.session("root");
+    let status = StatusSettings { crl: Some(CrlSettings::default()), ..StatusSettings::default() };
+    root.set_issuer_status(scene.world.root.id, status).await.unwrap();
+    root.save_alert(None, spec("crls", AlertOn::CrlExpiry { before: Span::hours(12) })).await.unwrap();
+    scene.pass(30).await;
+    assert_eq!(scene.kinds(), Vec::<String>::new(), "each is followed by the next in time");
+    hand.will(std::iter::repeat_n(Mood::Unavailable, 500));
+    scene.pass(7).await;
+    assert_eq!(scene.kinds(), ["chancery.crl.expiry"]);
+}
+
+#[tokio::test]
+async fn the_alerts_of_an_application_go_with_it() {
+    let scene = Scene::new().await;
+    scene.save(spec("ends-soon", expiration(30))).await;
+    scene.save(spec("issued", AlertOn::Issuance)).await;
+    scene.world.session("alice").delete_application(scene.world.application.id).await.unwrap();
+    scene.settle().await;
+    for kind in ["alert", "alert_watch", "name"] {
+        let left = bodies(&scene.store, kind).await;
+        assert!(!left.iter().any(|body| body.to_string().contains("ends-soon")), "{kind}: {left:?}");
+    }
+    assert_eq!(bodies(&scene.store, "alert").await.len(), 0);
 }
 
 #[tokio::test]

@@ -261,6 +261,7 @@ impl Context {
     pub(super) async fn delete_application(&self, actor: &Actor, id: ApplicationId) -> Result<(), Error> {
         let application = self.permitted(actor, id, Action::ApplicationDelete).await?;
         self.demand_no_syncs(id).await?;
+        self.delete_alerts_of(actor, id).await?;
         let name = application.value.name.clone();
         self.delete_named(actor, application, &name).await
     }

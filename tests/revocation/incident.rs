@@ -113,7 +113,8 @@ async fn what_is_called_off_is_let_go_and_what_is_over_counts_as_failed() {
     otto.revoke(ids[1], RevocationReason::CertificateHold).await.unwrap();
     scene.pass(Duration::days(3)).await;
     let progress = product.incident(again.id).await.unwrap().progress;
-    assert_eq!((progress.selected, progress.revoked, progress.failed), (5, 4, 1));
+    // The first incident had them renewed at once: with their successors they are ten.
+    assert_eq!((progress.selected, progress.revoked, progress.failed), (10, 9, 1));
 }
 
 #[tokio::test]

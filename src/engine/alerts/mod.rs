@@ -12,7 +12,7 @@ pub use preview::ChannelTest;
 use deliver::bound_to;
 use watch::whole_second;
 
-use super::context::{Change, Context, Versioned};
+use super::context::{Change, Context, Versioned, decode};
 use super::error::Error;
 use super::query::{Page, PageToken};
 use super::schema::{Claim, Entity, Notification, Watch, index, scope};
@@ -162,6 +162,15 @@ impl Context {
             Err(error) if error.is_conflict() => Err(Error::Contended),
             committed => committed.map(drop),
         }
+    }
+
+    /// Deletes the alerts of an Application that is to be deleted.
+    pub(super) async fn delete_alerts_of(&self, actor: &Actor, application: ApplicationId) -> Result<(), Error> {
+        for hit in self.scan_all(alerts_of(Some(application), MOST_ALERTS)).await? {
+            let alert: AlertRecord<Octets> = decode(&hit.document.key, &hit.document.body)?;
+            self.delete_alert(actor, alert.id).await?;
+        }
+        Ok(())
     }
 
     /// An alert, without its secrets.

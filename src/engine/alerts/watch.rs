@@ -9,7 +9,7 @@ use crate::domain::{
 use crate::engine::context::{Change, Context, Versioned, decode};
 use crate::engine::due::{Work, item};
 use crate::engine::error::Error;
-use crate::engine::schema::{Entity, Place, Watch, Window, index, sortable};
+use crate::engine::schema::{CrlRecord, Entity, Place, Watch, Window, index, sortable};
 use crate::notify::{Field, Item};
 use crate::store::{Cursor, Hit, Key, Over, Scan};
 use crate::x509::Certificate;
@@ -136,13 +136,26 @@ impl Context {
             let (id, title) = (issuer.id.to_string(), issuer.name.to_string());
             endings.push(Ending { ends, item: Item { id, title, identifier: own.serial().to_string(), fields } });
         }
-        endings.retain(|ending| ending.ends > self.now());
         Ok(endings)
     }
 
-    /// The revocation lists by nextUpdate: none are published here.
+    /// The published revocation lists by nextUpdate. One that has ended is told of all the more.
     async fn crl_endings(&self) -> Result<Vec<Ending>, Error> {
-        Ok(Vec::new())
+        let mut endings = Vec::new();
+        for hit in self.scan_all(Scan::new(Over::Kind(CrlRecord::KIND.into()), PAGE)).await? {
+            let crl: CrlRecord = item(&hit)?;
+            let Some(published) = &crl.published else { continue };
+            let ends = published.next_update;
+            let fields = vec![
+                Field::new("Next update", super::message::text_of(ends)),
+                Field::new("Shard", crl.shard.to_string()),
+            ];
+            // Each list has an end of its own, of which is told once.
+            let (id, identifier) =
+                (format!("{}/{}", hit.document.key.id, published.number), published.number.to_string());
+            endings.push(Ending { ends, item: Item { id, title: crl.issuer.to_string(), identifier, fields } });
+        }
+        Ok(endings)
     }
 
     /// Reminds of a certificate whose window has ended, or forgets the window.

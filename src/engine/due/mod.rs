@@ -16,8 +16,8 @@ use super::context::{Change, Context, decode};
 use super::error::Error;
 use super::housekeeping::Sweep;
 use super::schema::{
-    CrlRecord, Entity, Notification, OcspAnswer, RenewalWalk, Replay, ResponderRecord, SyncTask, SyncWalk, Watch,
-    Window, index, instant_of, sortable,
+    CrlRecord, Entity, Notification, OcspAnswer, RENEWAL_DUE, RenewalWalk, Replay, ResponderRecord, SyncTask, SyncWalk,
+    Watch, Window, index, instant_of, sortable,
 };
 use crate::domain::{CertificateRequest, Deployment, Incident, IssuerRecord, Octets, RenewalPlan};
 use crate::store::{Hit, MAX_SCAN_LIMIT, Over, Scan, StoreError, Version};
@@ -30,17 +30,18 @@ impl Context {
     pub(super) async fn run_due(&self, limit: usize) -> Result<DueReport, Error> {
         self.plan_sweeps().await?;
         let limit = limit.clamp(1, MAX_SCAN_LIMIT);
+        let mut report = DueReport::default();
+        // First: what follows of an event may be due at once.
+        match self.seal_events(limit).await? {
+            Sealing::Sealed(count) => report.sealed = count,
+            Sealing::TakenByOthers => report.taken_by_others += 1,
+        }
         let mut scan = Scan::new(Over::Index(index::DUE.into()), limit);
         scan.to = Some(format!("{}~", sortable(self.now())));
         let mut hits = self.store.scan(&scan).await?;
         let renewals = self.due_renewals(limit).await?;
         // Of a round that is full, each side gets what the other does not need, and half of it at least.
         hits.truncate((limit - renewals.len()).max(limit.div_ceil(2)));
-        let mut report = DueReport::default();
-        match self.seal_events(limit).await? {
-            Sealing::Sealed(count) => report.sealed = count,
-            Sealing::TakenByOthers => report.taken_by_others += 1,
-        }
         let left = limit.saturating_sub(hits.len());
         let is_notification = |hit: &Hit| hit.document.key.kind == Notification::<Octets>::KIND;
         let (notifications, others): (Vec<Hit>, Vec<Hit>) = hits.into_iter().partition(is_notification);
@@ -68,9 +69,16 @@ impl Context {
 
     /// How long until the first item is due.
     pub(super) async fn until_next_due(&self) -> Result<Option<std::time::Duration>, Error> {
-        let first = self.store.scan(&Scan::new(Over::Index(index::DUE.into()), 1)).await?;
-        let due = first.first().and_then(|hit| instant_of(&hit.value));
-        Ok(due.map(|due| (due - self.now()).try_into().unwrap_or_default()))
+        if !self.store.scan(&Scan::new(Over::Index(index::EVENT_UNSEALED.into()), 1)).await?.is_empty() {
+            return Ok(Some(std::time::Duration::ZERO));
+        }
+        let mut first = None;
+        for queue in [index::DUE, RENEWAL_DUE] {
+            let hits = self.store.scan(&Scan::new(Over::Index(queue.into()), 1)).await?;
+            let due = hits.first().and_then(|hit| instant_of(&hit.value));
+            first = [first, due].into_iter().flatten().min();
+        }
+        Ok(first.map(|due| (due - self.now()).try_into().unwrap_or_default()))
     }
 
     /// Does one item. One that fails, or can not be read, does not stop the others; a store that fails does.
