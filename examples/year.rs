@@ -1,5 +1,5 @@
 //! A year in the life of a fleet, by a clock that is turned: certificates of 47 days renew by themselves, through a CA
-//! that is away for three days and a policy that refuses a tenth of them for a while.
+//! that is away for three days and a policy that refuses a tenth of them for a while. What is over goes two days later.
 //!
 //! `cargo run --release --example year --features simulation -- --certificates 100000`
 
@@ -7,6 +7,7 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use chancery::clock::{Clock, ManualClock};
@@ -17,7 +18,7 @@ use chancery::domain::{
 use chancery::engine::{CertificateQuery, Engine, Outcome, Retention, Session};
 use chancery::sealer::AeadSealer;
 use chancery::signer::{Locality, SignError, Signer, SoftwareSigner};
-use chancery::store::MemoryStore;
+use chancery::store::{Hit, MemoryStore, Over, Scan, Store};
 use chancery::x509::{KeyAlgorithm, PublicKey, SignatureAlgorithm};
 use indicatif::{ProgressBar, ProgressStyle};
 use time::macros::datetime;
@@ -25,10 +26,11 @@ use time::{Duration, OffsetDateTime};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-const USAGE: &str = "usage: year [--certificates N] [--days N]
+const USAGE: &str = "usage: year [--certificates N] [--days N] [--arrival N]
 
   --certificates N   the size of the fleet, 2000 if not given
-  --days N           how long, 365 if not given";
+  --days N           how long, 365 if not given
+  --arrival N        over how many days the fleet is enrolled, 34 if not given; 1 makes it renew in waves";
 
 const START: OffsetDateTime = datetime!(2027-01-01 0:00 UTC);
 /// How often due work is done.
@@ -39,6 +41,12 @@ const OUTAGE: std::ops::Range<i64> = 100..103;
 const BLOCKADE: std::ops::Range<i64> = 200..206;
 /// How many days after either belong to catching up.
 const CATCH_UP: i64 = 3;
+/// From then on every day has its share of renewals: the first are due 32 days after the first are issued, and the spread of
+/// each is five days.
+const SETTLED: i64 = 40;
+/// What is counted in the store.
+const KINDS: [&str; 8] =
+    ["certificate", "private_key", "serial", "request", "renewal", "event", "audit_block", "notification"];
 const APPLICATIONS: usize = 5;
 
 /// A CA key that can be away.
@@ -72,11 +80,11 @@ impl Signer for Absent {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let Some((certificates, days)) = read_arguments(std::env::args().skip(1)) else {
+    let Some(asked) = read_arguments(std::env::args().skip(1)) else {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
-    match run(certificates, days).await {
+    match run(asked).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
@@ -85,42 +93,72 @@ async fn main() -> ExitCode {
     }
 }
 
-fn read_arguments(mut words: impl Iterator<Item = String>) -> Option<(usize, i64)> {
-    let (mut certificates, mut days) = (2000, 365);
+/// What was asked for.
+struct Asked {
+    certificates: usize,
+    days: i64,
+    arrival: i64,
+}
+
+fn read_arguments(mut words: impl Iterator<Item = String>) -> Option<Asked> {
+    let mut asked = Asked { certificates: 2000, days: 365, arrival: 34 };
     while let Some(word) = words.next() {
         match word.as_str() {
-            "--certificates" => certificates = words.next()?.parse().ok()?,
-            "--days" => days = words.next()?.parse().ok()?,
+            "--certificates" => asked.certificates = words.next()?.parse().ok()?,
+            "--days" => asked.days = words.next()?.parse().ok()?,
+            "--arrival" => asked.arrival = words.next()?.parse().ok().filter(|days| *days > 0)?,
             _ => return None,
         }
     }
-    Some((certificates, days))
+    Some(asked)
 }
 
 /// The office, and what was counted in it.
 struct Year {
     engine: Engine,
     session: Session,
+    store: Arc<MemoryStore>,
     clock: Arc<ManualClock>,
     is_away: Arc<AtomicBool>,
-    fleet: usize,
+    asked: Asked,
+    profiles: [Profile; 2],
+    applications: Vec<Application>,
+    enrolled: usize,
     /// Renewals of each hour.
     hours: Vec<usize>,
     lost: usize,
 }
 
-async fn run(certificates: usize, days: i64) -> Result<()> {
-    let mut year = Year::begin(certificates).await?;
+async fn run(asked: Asked) -> Result<()> {
+    let (mut year, begun) = (Year::begin(asked).await?, Instant::now());
+    let days = year.asked.days;
     let bar = ProgressBar::new(days.unsigned_abs()).with_style(style());
     for day in 0..days {
         year.turn_fortune(day).await?;
-        for _ in 0..24 {
+        for hour in 0..24 {
+            year.enroll(day * 24 + hour).await?;
             year.hour().await?;
+        }
+        if day == days / 2 {
+            bar.suspend(|| println!("half-way: memory {}", memory()));
+            let kept = year.kept().await?;
+            bar.suspend(|| println!("half-way: kept {kept}"));
         }
         bar.inc(1);
     }
     bar.finish_and_clear();
-    year.report(days).await
+    println!("at the end: memory {}", memory());
+    println!("at the end: kept {}", year.kept().await?);
+    println!("wall time: {:.0?}", begun.elapsed());
+    year.report().await
+}
+
+/// What the system says of this process: now, and at most.
+fn memory() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = |name: &str| status.lines().find_map(|line| Some(line.strip_prefix(name)?.trim().to_owned()));
+    let kilobytes = |name| line(name).unwrap_or_else(|| "unknown".to_owned());
+    format!("{}, at most {}", kilobytes("VmRSS:"), kilobytes("VmHWM:"))
 }
 
 fn style() -> ProgressStyle {
@@ -129,14 +167,15 @@ fn style() -> ProgressStyle {
 }
 
 impl Year {
-    /// Issuers, policies, Applications, and a fleet that is issued within minutes.
-    async fn begin(fleet: usize) -> Result<Self> {
+    /// Issuer, policies and Applications.
+    async fn begin(asked: Asked) -> Result<Self> {
         let (clock, is_away) = (Arc::new(ManualClock::new(START)), Arc::new(AtomicBool::new(false)));
         let key = Absent { key: SoftwareSigner::generate(KeyAlgorithm::P256)?, is_away: Arc::clone(&is_away) };
         let actor = Actor::user("year")?;
         let short = Some(Span::days(2));
+        let store = Arc::new(MemoryStore::new());
         let engine = Engine::builder()
-            .store(MemoryStore::new())
+            .store(Arc::clone(&store))
             .clock(Arc::clone(&clock))
             .sealer(AeadSealer::new(&[7; 32]))
             .signer("root".parse()?, key)
@@ -146,35 +185,27 @@ impl Year {
             .await?;
         let session = engine.acting_as(actor);
         session.create_root(IssuerSpec::new("root".parse()?, "The Year's Root")).await?;
-        let year = Self { engine, session, clock, is_away, fleet, hours: Vec::new(), lost: 0 };
-        let (web, legacy) = (year.profile("web").await?, year.profile("legacy").await?);
+        let profiles = [profile(&session, "web").await?, profile(&session, "legacy").await?];
         let mut applications = Vec::new();
         for at in 0..APPLICATIONS {
-            applications.push(year.application(&format!("team-{at}"), [&web, &legacy]).await?);
+            applications.push(application(&session, &format!("team-{at}"), &profiles).await?);
         }
-        for at in 0..fleet {
-            let profile = if at % 10 == 0 { &legacy } else { &web };
-            let ask = Enrollment::managed(applications[at % APPLICATIONS].id, profile.id);
+        let (enrolled, hours, lost) = (0, Vec::new(), 0);
+        Ok(Self { engine, session, store, clock, is_away, asked, profiles, applications, enrolled, hours, lost })
+    }
+
+    /// Issues what arrives in an hour, each tenth under the profile that will be refused for a while.
+    async fn enroll(&mut self, hour: i64) -> Result<()> {
+        let hours = self.asked.arrival * 24;
+        let until = self.asked.certificates * usize::try_from((hour + 1).min(hours))? / usize::try_from(hours)?;
+        for at in self.enrolled..until {
+            let profile = &self.profiles[usize::from(at % 10 == 0)];
+            let ask = Enrollment::managed(self.applications[at % APPLICATIONS].id, profile.id);
             let ask = ask.dns(&format!("host-{at}.example.com")).key_algorithm(KeyAlgorithm::P256);
-            let Outcome::Issued(_) = year.session.submit(&ask).await? else { return Err("not issued".into()) };
+            let Outcome::Issued(_) = self.session.submit(&ask).await? else { return Err("not issued".into()) };
         }
-        Ok(year)
-    }
-
-    async fn profile(&self, name: &str) -> Result<Profile> {
-        self.session.save_policy(policy(name, Span::days(47))?).await?;
-        let name: Slug = name.parse()?;
-        let mut spec = Preset::TlsServer.profile(name.clone(), "root".parse()?, name);
-        spec.defaults.ttl = Some(Span::days(47));
-        Ok(self.session.save_profile(spec).await?)
-    }
-
-    async fn application(&self, name: &str, profiles: [&Profile; 2]) -> Result<Application> {
-        let auto_renew = Some(AutoRenewal::before(Span::days(15)));
-        let methods = Methods { api: Some(ApiSettings { auto_renew }), ..Methods::default() };
-        let spec = ApplicationSpec::new(name.parse()?);
-        let spec = profiles.iter().fold(spec, |spec, profile| spec.attach(profile.name.clone(), methods.clone()));
-        Ok(self.session.create_application(spec).await?)
+        self.enrolled = until;
+        Ok(())
     }
 
     /// What fate has for this day.
@@ -221,6 +252,25 @@ impl Year {
         Ok(())
     }
 
+    /// How many documents there are.
+    async fn kept(&self) -> Result<String> {
+        let mut counts = Vec::new();
+        for kind in KINDS {
+            let mut scan = Scan::new(Over::Kind(kind.into()), 1000);
+            let mut count = 0;
+            loop {
+                let hits = self.store.scan(&scan).await?;
+                count += hits.len();
+                scan.after = hits.last().map(Hit::cursor);
+                if hits.len() < scan.limit {
+                    break;
+                }
+            }
+            counts.push(format!("{count} {kind}"));
+        }
+        Ok(counts.join(", "))
+    }
+
     async fn all(&self, query: &CertificateQuery) -> Result<Vec<CertificateRecord>> {
         let (mut found, mut after) = (Vec::new(), None);
         loop {
@@ -233,28 +283,52 @@ impl Year {
         }
     }
 
-    async fn report(&self, days: i64) -> Result<()> {
+    async fn report(&self) -> Result<()> {
         let valid =
             CertificateQuery { ends_from: Some(self.clock.now()), page_size: 1000, ..CertificateQuery::default() };
         let valid = self.all(&valid).await?;
         let newest = valid.iter().filter(|record| record.replaced_by.is_none() && record.profile.is_some()).count();
-        let usual = |hour: &usize| !is_unusual(*hour as i64 / 24);
-        let quiet: Vec<usize> = (0..self.hours.len()).filter(usual).map(|hour| self.hours[hour]).collect();
-        let mean = self.hours.iter().sum::<usize>() as f64 / self.hours.len() as f64;
-        let peak = quiet.iter().copied().max().unwrap_or_default();
-        println!("{}", picture(&self.hours, days));
-        println!("{} certificates, {} renewals in {days} days", self.fleet, self.hours.iter().sum::<usize>());
+        let renewals: usize = self.hours.iter().sum();
+        println!("{}", picture(&self.hours, self.asked.days));
+        println!("{} certificates, {renewals} renewals in {} days", self.enrolled, self.asked.days);
         println!("ended without a successor: {}", self.lost);
         println!("newest of their lineage:   {newest}");
+        let usual = |(at, hour): (usize, &usize)| (!is_unusual(at as i64 / 24)).then_some(*hour);
+        let usual: Vec<usize> = self.hours.iter().enumerate().filter_map(usual).collect();
+        let mean = usual.iter().sum::<usize>() as f64 / usual.len().max(1) as f64;
+        let (at, peak) = self.peak();
         println!(
-            "renewals in an hour: mean {mean:.1}, peak outside the catching up {peak}, ratio {:.2}",
+            "renewals in a usual hour: mean {mean:.1}, most {peak} (day {}), ratio {:.2}",
+            at / 24,
             peak as f64 / mean
         );
-        if self.lost > 0 || newest != self.fleet {
+        if self.lost > 0 || newest != self.enrolled {
             return Err("certificates were lost or doubled".into());
         }
         Ok(())
     }
+
+    /// The usual hour with the most renewals.
+    fn peak(&self) -> (usize, usize) {
+        let usual = self.hours.iter().copied().enumerate().filter(|(at, _)| !is_unusual(*at as i64 / 24));
+        usual.max_by_key(|(_, renewed)| *renewed).unwrap_or_default()
+    }
+}
+
+async fn profile(session: &Session, name: &str) -> Result<Profile> {
+    session.save_policy(policy(name, Span::days(47))?).await?;
+    let name: Slug = name.parse()?;
+    let mut spec = Preset::TlsServer.profile(name.clone(), "root".parse()?, name);
+    spec.defaults.ttl = Some(Span::days(47));
+    Ok(session.save_profile(spec).await?)
+}
+
+async fn application(session: &Session, name: &str, profiles: &[Profile; 2]) -> Result<Application> {
+    let auto_renew = Some(AutoRenewal::before(Span::days(15)));
+    let methods = Methods { api: Some(ApiSettings { auto_renew }), ..Methods::default() };
+    let spec = ApplicationSpec::new(name.parse()?);
+    let spec = profiles.iter().fold(spec, |spec, profile| spec.attach(profile.name.clone(), methods.clone()));
+    Ok(session.create_application(spec).await?)
 }
 
 fn policy(name: &str, longest: Span) -> Result<PolicySpec> {
@@ -263,9 +337,9 @@ fn policy(name: &str, longest: Span) -> Result<PolicySpec> {
     Ok(policy)
 }
 
-/// Days on which the CA is away or the policy refuses, and those on which that is made up for.
+/// Days before the fleet is complete, on which the CA is away or the policy refuses, and on which that is made up for.
 fn is_unusual(day: i64) -> bool {
-    [OUTAGE, BLOCKADE].iter().any(|range| (range.start..range.end + CATCH_UP).contains(&day))
+    day < SETTLED || [OUTAGE, BLOCKADE].iter().any(|range| (range.start..range.end + CATCH_UP).contains(&day))
 }
 
 /// Renewals of each week as a bar.

@@ -93,6 +93,11 @@ impl IncidentSpec {
         faults
     }
 
+    /// The end of the spread.
+    fn revoke_until(&self) -> OffsetDateTime {
+        self.deadline.saturating_add(self.spread.as_duration())
+    }
+
     /// When a certificate is revoked: always the same instant within the spread, different for each certificate.
     pub(crate) fn revoke_at(&self, digest: [u8; 8]) -> OffsetDateTime {
         let spread = self.spread.as_seconds().saturating_add(1);
@@ -120,6 +125,13 @@ pub struct Incident {
     /// When due work goes on with it.
     #[serde(default, with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
     pub due: Option<OffsetDateTime>,
+}
+
+impl Incident {
+    /// When the last certificate is revoked at the latest.
+    pub(crate) fn over_at(&self) -> OffsetDateTime {
+        self.opened_at.max(self.spec.revoke_until())
+    }
 }
 
 /// Where a mass revocation stands.

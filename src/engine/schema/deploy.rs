@@ -36,6 +36,9 @@ impl Entity for Deployment {
     fn entries(&self) -> Vec<IndexEntry> {
         let mut entries = vec![IndexEntry::new(DEPLOYMENT_STATE, format!("{}|{}", self.sync, self.state.as_str()))];
         entries.extend(self.wanted.map(|wanted| IndexEntry::new(DEPLOYMENT_CERTIFICATE, wanted.to_string())));
+        // An entry counts once, however often it is given.
+        let needed = self.wanted.into_iter().chain(self.places.iter().map(|place| place.certificate));
+        entries.extend(needed.map(|id| IndexEntry::new(index::CERTIFICATE_NEEDED, id.to_string())));
         entries.extend(self.due().map(|due| IndexEntry::new(index::DUE, sortable(due))));
         entries
     }

@@ -84,6 +84,9 @@ pub(in crate::engine) mod index {
     pub(in crate::engine) const CERTIFICATE_TAG: &str = "certificate.tag";
     /// The same within an Application: `app-…|key=value|2026-…`.
     pub(in crate::engine) const CERTIFICATE_APPLICATION_TAG: &str = "certificate.application-tag";
+    /// What would miss a certificate that has ended, whatever its kind, by the certificate: deployments that want it or have it
+    /// placed, and open requests that are to replace it.
+    pub(in crate::engine) const CERTIFICATE_NEEDED: &str = "certificate.needed";
     /// Requests that came to nothing, by when: `2026-…`.
     pub(in crate::engine) const REQUEST_SETTLED: &str = "request.settled";
     /// Requests by Application, and so by time: `app-…|req-…`.
@@ -98,6 +101,8 @@ pub(in crate::engine) mod index {
     pub(in crate::engine) const ISSUER_KEY: &str = "issuer.key";
     /// Certificates under an incident, by incident and the time of their revocation: `inc-…|2026-…`.
     pub(in crate::engine) const INCIDENT_CERTIFICATE: &str = "incident.certificate";
+    /// Mass revocations that are over, by their last revocation at the latest: `2026-…`.
+    pub(in crate::engine) const INCIDENT_OVER: &str = "incident.over";
     /// Events by Application and time: `app-…|evt-…`.
     pub(in crate::engine) const EVENT_APPLICATION: &str = "event.application";
     /// Events that no block of the audit chain seals yet: `evt-…`.
@@ -304,6 +309,9 @@ impl Entity for CertificateRequest {
         entries.extend(due.map(|due| IndexEntry::new(index::DUE, sortable(due))));
         if due.is_none() && !matches!(self.state, RequestState::Issued { .. }) {
             entries.push(IndexEntry::new(index::REQUEST_SETTLED, sortable(self.updated_at)));
+        }
+        if let (Some(replaced), true) = (self.replaces, due.is_some()) {
+            entries.push(IndexEntry::new(index::CERTIFICATE_NEEDED, replaced.to_string()));
         }
         let status = self.state.status();
         if self.approval().is_some() {

@@ -6,7 +6,8 @@ use time::{Duration, OffsetDateTime};
 use super::{Entity, index, sortable};
 use crate::crypto;
 use crate::domain::{
-    CertificateId, CertificateRecord, CertificateState, Incident, IssuerId, IssuerKey, Octets, UnderIncident,
+    CertificateId, CertificateRecord, CertificateState, Incident, IncidentState, IssuerId, IssuerKey, Octets,
+    UnderIncident,
 };
 use crate::engine::submit::hex;
 use crate::store::IndexEntry;
@@ -247,7 +248,12 @@ impl Entity for Incident {
     }
 
     fn entries(&self) -> Vec<IndexEntry> {
-        self.due.map(|due| IndexEntry::new(index::DUE, sortable(due))).into_iter().collect()
+        let is_over = matches!(self.state, IncidentState::Closed | IncidentState::CalledOff);
+        match self.due {
+            Some(due) => vec![IndexEntry::new(index::DUE, sortable(due))],
+            None if is_over => vec![IndexEntry::new(index::INCIDENT_OVER, sortable(self.over_at()))],
+            None => Vec::new(),
+        }
     }
 }
 
