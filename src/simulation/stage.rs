@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Waker};
 use time::{Duration, OffsetDateTime};
 
 use super::Rates;
+use super::failure::Verdict;
 use super::model::Model;
 use crate::clock::{Clock, ManualClock};
 use crate::store::sequence::Sequence;
@@ -88,6 +89,11 @@ impl Stage {
         self.is_fair.store(true, Ordering::Relaxed);
     }
 
+    /// Which of four things goes wrong with a call, once in `one_in` times.
+    pub(super) fn mishap(&self, one_in: u64) -> Option<u64> {
+        (self.is_foul() && self.strikes(one_in)).then(|| self.draw(4))
+    }
+
     pub(super) fn rates(&self) -> &Rates {
         &self.rates
     }
@@ -111,9 +117,9 @@ impl Stage {
     }
 
     /// What breaks an invariant is told, and found by the scheduler after the step.
-    pub(super) fn judge(&self, verdict: Result<(), String>) {
+    pub(super) fn judge(&self, verdict: Verdict) {
         if let Err(breach) = verdict {
-            self.tell(format_args!("BREACH {breach}"));
+            self.tell(format_args!("BREACH {}", breach.what));
             lock(&self.model).breach(breach);
         }
     }

@@ -55,8 +55,14 @@ impl SimulatedStore {
         self.stage.enter(Box::pin(async move {
             let batch = match sabotage {
                 Some(Sabotage::VersionsIgnored) => without_fencing(&inner, batch).await,
-                None => batch,
+                Some(Sabotage::DueForgotten) if stage.is_foul() && stage.strikes(4) => without_due_times(batch),
+                _ => batch,
             };
+            if sabotage == Some(Sabotage::CommitsForgotten) && stage.is_foul() && stage.strikes(10) {
+                stage.outside.fetch_sub(1, Ordering::SeqCst);
+                let _ = answer.send(Ok(Version(u64::from(u32::MAX))));
+                return;
+            }
             let committed = inner.commit(batch.clone()).await;
             if let Ok(version) = committed {
                 let seen = lock(&stage.model).see(&batch, version, stage.now());
@@ -89,6 +95,16 @@ async fn without_fencing(inner: &Arc<dyn Store>, batch: Batch) -> Batch {
         }
     }
     tampered
+}
+
+/// The sabotage of the index: nothing in the batch will ever be due.
+fn without_due_times(mut batch: Batch) -> Batch {
+    for write in &mut batch.writes {
+        if let Write::Put { entries, .. } = write {
+            entries.retain(|entry| entry.index != "due");
+        }
+    }
+    batch
 }
 
 fn unavailable() -> StoreError {
