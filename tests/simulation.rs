@@ -65,7 +65,7 @@ fn a_target_that_keeps_what_it_should_remove_is_noticed() {
 fn worlds_over_a_file_come_right() {
     for seed in 0..2 {
         let directory = tempfile::tempdir().unwrap();
-        let store = chancery::store::SqliteStore::open(directory.path().join("world.sqlite")).unwrap();
+        let store = chancery::store::sqlite::SqliteStore::open(directory.path().join("world.sqlite")).unwrap();
         Simulation::new(seed).moves(30).run(store).unwrap_or_else(|failure| panic!("{failure}"));
     }
 }

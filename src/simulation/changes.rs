@@ -38,14 +38,14 @@ async fn change_profile(visit: &Visit) -> Result<(), Error> {
 
 async fn detach(visit: &Visit) -> Result<(), Error> {
     let office = &visit.desk.1;
-    session(&visit.desk.0, "alice")?.detach_profile(office.application, office.web).await?;
+    session(&visit.desk.0, "root")?.detach_profile(office.application, office.web).await?;
     visit.stage.tell("the profile is detached");
     Ok(())
 }
 
 async fn attach(visit: &Visit) -> Result<(), Error> {
     let (office, alice) = (&visit.desk.1, session(&visit.desk.0, "alice")?);
-    alice.attach_profile(office.application, office.web).await?;
+    session(&visit.desk.0, "root")?.attach_profile(office.application, office.web).await?;
     alice.set_methods(office.application, office.web, methods()).await?;
     visit.stage.tell("the profile is attached");
     Ok(())

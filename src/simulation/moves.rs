@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use super::changes;
+use super::model::GUARDED;
 use super::office::{Desk, session};
 use super::stage::{Act, Stage, lock};
 use crate::domain::{CertificateId, Enrollment, Metadata, RenewalKey, RequestStatus, Revocation, Span};
@@ -55,10 +56,13 @@ impl Visit {
             caller.asked
         };
         let office = &self.desk.1;
-        let prefix = if self.stage.strikes(4) { super::model::GUARDED } else { "host-" };
-        let name = format!("{prefix}{number}.example.com");
+        let domain = if self.stage.strikes(4) { GUARDED } else { ".example.com" };
+        let name = format!("host-{number}{domain}");
         let profile = if self.stage.strikes(4) { office.inner } else { office.web };
-        let ask = if self.stage.strikes(5) { office.ask_with_csr(profile, &name) } else { office.ask(profile, &name) };
+        let ask = match self.stage.strikes(5) {
+            true => office.ask_with_csr(profile, &name).await?,
+            false => office.ask(profile, &name),
+        };
         let ask = match self.stage.strikes(2) {
             true => ask.ttl(Span::days(u16::try_from(1 + self.stage.draw(9)).unwrap_or(1))),
             false => ask,
@@ -104,7 +108,7 @@ impl Visit {
 
     async fn waiting(&self) -> Result<Option<ApprovalRequest>, Error> {
         let waiting = RequestStatus::AwaitingApproval;
-        let mut page = session(&self.desk.0, "bob")?.approval_requests(self.desk.1.application, waiting, None).await?;
+        let mut page = session(&self.desk.0, "alice")?.approval_requests(self.desk.1.application, waiting, None).await?;
         let at = self.stage.draw(page.items.len() as u64) as usize;
         Ok((at < page.items.len()).then(|| page.items.swap_remove(at)))
     }

@@ -1,6 +1,7 @@
 //! The people and settings of a simulated world, and how they are when nothing is wrong.
 
-use super::failure::Invariant;
+use std::sync::Arc;
+
 use super::model::{GUARDED, WARNING};
 use super::notifier::SimulatedNotifier;
 use super::signer::SimulatedSigner;
@@ -13,7 +14,7 @@ use crate::domain::{
 use crate::engine::{Engine, EngineBuilder, Error, Session};
 use crate::signer::{Signer, SoftwareSigner};
 use crate::x509::{
-    BasicConstraints, CertificateRequestInfo, Csr, InvalidValue, KeyUsage, KeyUsages, SanKind, SignatureAlgorithm,
+    Attribute, BasicConstraints, CertificateRequestInfo, Csr, InvalidValue, KeyAlgorithm, KeyUsage, KeyUsages, SanKind, SignatureAlgorithm,
     Subject,
 };
 
@@ -26,8 +27,8 @@ pub(super) struct Office {
     /// Below a key in the process.
     pub(super) inner: ProfileId,
     pub(super) issuers: [IssuerId; 2],
-    /// What clients who hold their own key ask with.
-    pub(super) csr: Csr,
+    /// The key of the clients who hold their own.
+    key: Arc<SoftwareSigner>,
 }
 
 /// An engine, and what is in it.
@@ -103,7 +104,8 @@ impl Office {
             .member(principal("alice")?, Role::Admin)
             .member(principal("bob")?, Role::Admin);
         let application = root.create_application(spec).await?.id;
-        let office = Self { application, web, inner, issuers: [elsewhere, within], csr: csr().await? };
+        let key = SoftwareSigner::generate(KeyAlgorithm::P256).map_err(|error| broken(&error))?;
+        let office = Self { application, web, inner, issuers: [elsewhere, within], key: Arc::new(key) };
         office.furnish(&session(engine, "alice")?).await?;
         Ok(office)
     }
@@ -112,7 +114,7 @@ impl Office {
         let step = ApprovalStep::new(1, [principal("alice")?, principal("bob")?]);
         let mut guarded = ApprovalPolicySpec::new(slug("money")?, [step]);
         guarded.max_age = Span::days(2);
-        guarded.conditions.sans = [(SanKind::DnsName, vec![format!("{GUARDED}*.example.com")])].into_iter().collect();
+        guarded.conditions.sans = [(SanKind::DnsName, vec![format!("*{GUARDED}")])].into_iter().collect();
         alice.save_approval_policy(self.application, guarded).await?;
         let warning = Span::hours(u16::try_from(WARNING.whole_hours()).unwrap_or(12));
         let alerts = [
@@ -137,7 +139,7 @@ impl Office {
         let (root, alice) = (session(engine, "root")?, session(engine, "alice")?);
         root.save_policy(policy(LONGEST)?).await?;
         alice.set_member(self.application, Member { principal: principal("bob")?, role: Role::Admin }).await?;
-        alice.attach_profile(self.application, self.web).await?;
+        root.attach_profile(self.application, self.web).await?;
         alice.set_methods(self.application, self.web, methods()).await.map(drop)
     }
 
@@ -147,8 +149,9 @@ impl Office {
     }
 
     /// A request for a certificate on the client's own key.
-    pub(super) fn ask_with_csr(&self, profile: ProfileId, name: &str) -> Enrollment {
-        Enrollment::csr(self.application, profile, self.csr.clone()).dns(name).idempotency_key(name)
+    pub(super) async fn ask_with_csr(&self, profile: ProfileId, name: &str) -> Result<Enrollment, Error> {
+        let csr = csr(&self.key, name).await?;
+        Ok(Enrollment::csr(self.application, profile, csr).idempotency_key(name))
     }
 }
 
@@ -156,29 +159,18 @@ pub(super) fn methods() -> Methods {
     Methods { api: Some(ApiSettings { auto_renew: Some(AutoRenewal::before(Span::hours(16))) }), ..Methods::default() }
 }
 
-async fn csr() -> Result<Csr, Error> {
-    let broken = |error: &dyn std::fmt::Display| fault(InvalidValue::new("CSR", error.to_string(), "one that can be made"));
-    let key = SoftwareSigner::generate(crate::x509::KeyAlgorithm::P256).map_err(|error| broken(&error))?;
+fn broken(error: &dyn std::fmt::Display) -> Error {
+    fault(InvalidValue::new("CSR", error.to_string(), "one that can be made"))
+}
+
+async fn csr(key: &SoftwareSigner, name: &str) -> Result<Csr, Error> {
+    let subject = Subject::from_parts([(Attribute::CommonName, name.to_owned())]).map_err(fault)?;
     let usages = KeyUsages::from([KeyUsage::DigitalSignature]);
     let entity = BasicConstraints::EndEntity;
-    let info = CertificateRequestInfo::for_ca(&Subject::default(), key.public_key(), entity, usages);
+    let info = CertificateRequestInfo::for_ca(&subject, key.public_key(), entity, usages);
     let info = info.map_err(|error| broken(&error))?;
     let algorithm: SignatureAlgorithm = key.algorithms()[0];
     let signature = key.sign(algorithm, info.der()).await?;
     let der = info.seal(algorithm, &signature).map_err(|error| broken(&error))?;
     Csr::parse(&der).map_err(|error| broken(&error))
-}
-
-impl Office {
-    /// What must hold of what only the engine can tell: the chain verifies, and so do the lists.
-    pub(super) async fn last_lists(&self, engine: &Engine) -> Result<Vec<(IssuerId, bytes::Bytes)>, super::failure::Breach> {
-        let mut lists = Vec::new();
-        for issuer in self.issuers {
-            let broken = |error: Error| Invariant::RevocationList.broken(error);
-            let list = engine.crl(issuer, 0).await.map_err(broken)?;
-            let none = || Invariant::RevocationList.broken(format_args!("{issuer} has no list"));
-            lists.push((issuer, list.ok_or_else(none)?.der));
-        }
-        Ok(lists)
-    }
 }

@@ -272,9 +272,10 @@ async fn last_look((engine, office): Desk, visit: Visit) -> Verdict {
     }
     let report = session(&engine, "root").map_err(late)?.verify_audit(1, None).await.map_err(late)?;
     Invariant::Trail.holds(report.is_sound(), || format!("the chain does not verify: {:?}", report.faults))?;
-    for (issuer, der) in office.last_lists(&engine).await? {
-        let list = CertificateList::from_der(&der).map_err(|error| Invariant::RevocationList.broken(error))?;
-        lock(&visit.stage.model).judge_list(issuer, &list)?;
+    for issuer in office.issuers {
+        let list = engine.crl(issuer, 0).await.map_err(late)?.map(|list| CertificateList::from_der(&list.der));
+        let list = list.transpose().map_err(|error| Invariant::RevocationList.broken(error))?;
+        lock(&visit.stage.model).judge_list(issuer, list.as_ref())?;
     }
     Ok(())
 }

@@ -50,7 +50,7 @@ impl Model {
 
     /// What needs consent has it: from somebody else, for these names. A renewal that says what was agreed to needs none.
     fn judge_consent(&mut self, record: &CertificateRecord) -> Verdict {
-        let is_guarded = |record: &CertificateRecord| record.sans.iter().any(|san| san.value().starts_with(GUARDED));
+        let is_guarded = |record: &CertificateRecord| record.sans.iter().any(|san| san.value().ends_with(GUARDED));
         if record.origin != Origin::Profile || !is_guarded(record) {
             return Ok(());
         }

@@ -125,18 +125,19 @@ impl Model {
         Invariant::Syncs.holds(is_right, told)
     }
 
-    /// The last list of an issuer names exactly what is revoked; what has expired may have left it, or stand there once more.
-    pub(in crate::simulation) fn judge_list(&self, issuer: IssuerId, list: &CertificateList) -> Verdict {
-        let named: BTreeSet<Serial> = list.entries.iter().map(|entry| entry.serial).collect();
+    /// The last list of an issuer, if it ever revoked anything, names exactly what is revoked; what has expired may have left it, or stand there once more.
+    pub(in crate::simulation) fn judge_list(&self, issuer: IssuerId, list: Option<&CertificateList>) -> Verdict {
+        let number = list.and_then(|list| list.number);
+        let named: BTreeSet<Serial> = list.iter().flat_map(|list| &list.entries).map(|entry| entry.serial).collect();
         let of_issuer = || self.certificates.values().filter(|record| record.issuer == Some(issuer));
         for record in of_issuer().filter(|record| is_revoked(record)) {
-            let has_ended = record.validity.not_after() < list.this_update;
-            let told = || format!("{} is revoked, and not on the list {:?}", record.id, list.number);
+            let has_ended = list.is_some_and(|list| record.validity.not_after() < list.this_update);
+            let told = || format!("{} is revoked, and not on the list {number:?}", record.id);
             Invariant::RevocationList.holds(has_ended || named.contains(&record.serial), told)?;
         }
         let revoked: BTreeSet<Serial> = of_issuer().filter(|record| is_revoked(record)).map(|record| record.serial).collect();
         let wrong = named.difference(&revoked).next();
-        let told = || format!("{wrong:?} is on the list {:?}, and not revoked", list.number);
+        let told = || format!("{wrong:?} is on the list {number:?}, and not revoked");
         Invariant::RevocationList.holds(wrong.is_none(), told)
     }
 }

@@ -47,8 +47,8 @@ pub(super) struct Model {
     signer_out_until: Option<OffsetDateTime>,
 }
 
-/// The names that people must agree to.
-pub(super) const GUARDED: &str = "pay-";
+/// What names end with that people must agree to.
+pub(super) const GUARDED: &str = ".pay.example.com";
 
 impl Model {
     pub(super) fn breach(&mut self, breach: Breach) {
