@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::model::{GUARDED, WARNING};
+use super::model::{GUARDED, KEPT, WARNING};
 use super::notifier::SimulatedNotifier;
 use super::signer::SimulatedSigner;
 use super::target::SimulatedTarget;
@@ -11,7 +11,7 @@ use crate::domain::{
     AutoRenewal, Channel, ChannelKind, Enrollment, IssuerId, IssuerSpec, Member, Methods, PolicySpec, Preset, Principal,
     ProfileId, ProfileSpec, Removal, Role, Selection, Slug, Span, SyncSpec,
 };
-use crate::engine::{Engine, EngineBuilder, Error, Session};
+use crate::engine::{Engine, EngineBuilder, Error, Retention, Session};
 use crate::signer::{Signer, SoftwareSigner};
 use crate::x509::{
     Attribute, BasicConstraints, CertificateRequestInfo, Csr, InvalidValue, KeyAlgorithm, KeyUsage, KeyUsages, SanKind, SignatureAlgorithm,
@@ -45,6 +45,10 @@ pub(super) struct Surroundings {
 /// The longest life that the policy allows, usually and at times.
 pub(super) const LONGEST: Span = Span::days(10);
 pub(super) const SHORTER: Span = Span::days(4);
+
+/// How long what is over is kept: so short that housekeeping finds something to do.
+const RETENTION: Retention =
+    Retention { certificates: Some(KEPT), requests: Some(Span::days(2)), events: Some(Span::days(3)) };
 
 const WEB: &str = "web";
 const INNER: &str = "inner";
@@ -86,7 +90,7 @@ impl Office {
         let Surroundings { signer, notifier, target } = around;
         let builder = builder.signer(slug("root")?, signer).target(slug("edge")?, target);
         let builder = builder.notifier(ChannelKind::Custom(slug("pager")?), notifier);
-        Ok(builder.administrator(principal("root")?))
+        Ok(builder.administrator(principal("root")?).retention(RETENTION))
     }
 
     /// Makes issuers, policies, profiles, an Application, its alerts and its sync.

@@ -2,7 +2,7 @@
 
 use time::{Duration, OffsetDateTime};
 
-use super::{GUARDED, Model, is_revoked};
+use super::{GUARDED, KEPT, Model, is_revoked};
 use crate::domain::{
     CertificateId, CertificateRecord, CertificateState, Decision, Life, Origin, RequestState,
 };
@@ -20,13 +20,17 @@ impl Model {
         Ok(())
     }
 
-    pub(super) fn forget(&mut self, key: &Key) -> Verdict {
+    /// Housekeeping forgets what ended long ago, and nobody deletes anything here.
+    pub(super) fn forget(&mut self, key: &Key, now: OffsetDateTime) -> Verdict {
         let unreadable = |error| Invariant::Course.broken(format_args!("{key}: {error}"));
         let id: CertificateId = key.id.parse().map_err(unreadable)?;
         self.promised.remove(&id);
         self.revoked.remove(&id);
-        self.certificates.remove(&id);
-        Ok(())
+        let Some(record) = self.certificates.remove(&id) else { return Ok(()) };
+        self.forgotten.extend(is_revoked(&record).then_some(record.serial));
+        let end = record.validity.not_after();
+        let told = || format!("{id} ended at {end} and is gone already");
+        Invariant::Promises.holds(end + KEPT.as_duration() <= now, told)
     }
 
     fn judge_new(&mut self, record: &CertificateRecord, now: OffsetDateTime) -> Verdict {

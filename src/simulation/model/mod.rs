@@ -16,7 +16,7 @@ use trail::Trail;
 use super::failure::{Breach, Invariant, Summary, Verdict};
 use crate::domain::{
     AuditBlock, AutoRenewal, CertificateId, CertificateRecord, CertificateRequest, CertificateState, Event, Octets,
-    Origin, Policy, PolicyId, RenewalPlan, RequestId, RequestState, Revocation,
+    Origin, Policy, PolicyId, RenewalPlan, RequestId, RequestState, Revocation, Span,
 };
 use crate::engine::{Notification, PolicyRecord};
 use crate::store::{Batch, Key, Version, Write};
@@ -38,6 +38,8 @@ pub(super) struct Model {
     not_renewing: BTreeSet<CertificateId>,
     /// The numbers of revocation lists: the last taken, and the last published.
     lists: BTreeMap<String, (u64, u64)>,
+    /// What was revoked and has left the inventory.
+    forgotten: BTreeSet<Serial>,
     approved: usize,
     pub(super) trail: Trail,
     pub(super) told: Told,
@@ -49,6 +51,8 @@ pub(super) struct Model {
 
 /// What names end with that people must agree to.
 pub(super) const GUARDED: &str = ".pay.example.com";
+/// How long a certificate stays in the inventory after its end.
+pub(super) const KEPT: Span = Span::days(2);
 
 impl Model {
     pub(super) fn breach(&mut self, breach: Breach) {
@@ -118,7 +122,7 @@ impl Model {
     fn apply(&mut self, write: &Write, now: OffsetDateTime) -> Verdict {
         match write {
             Write::Put { key, body, .. } => self.put(key, body, now),
-            Write::Delete { key, .. } => self.delete(key),
+            Write::Delete { key, .. } => self.delete(key, now),
             Write::Check { .. } => Ok(()),
         }
     }
@@ -142,14 +146,20 @@ impl Model {
         }
     }
 
-    fn delete(&mut self, key: &Key) -> Verdict {
+    fn delete(&mut self, key: &Key, now: OffsetDateTime) -> Verdict {
         match key.kind.as_ref() {
             "serial" => {
                 let serial = serial_of(key)?;
                 self.serials.remove(&serial);
+                self.signed.remove(&serial);
                 Ok(())
             }
-            "certificate" => self.forget(key),
+            "certificate" => self.forget(key, now),
+            "event" => self.trail.prune(key),
+            "request" => {
+                let _ = key.id.parse().ok().and_then(|id: RequestId| self.requests.remove(&id));
+                Ok(())
+            }
             _ => Ok(()),
         }
     }

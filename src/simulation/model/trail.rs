@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use time::OffsetDateTime;
 
-use crate::domain::{AuditBlock, Event, EventId};
+use crate::domain::{AuditBlock, BlockEvents, Event, EventId};
 use crate::simulation::failure::{Invariant, Verdict};
+use crate::store::Key;
 
 /// Events and blocks.
 #[derive(Debug, Default)]
@@ -43,10 +44,20 @@ impl Trail {
 
     pub(super) fn seal(&mut self, block: &AuditBlock) -> Verdict {
         let number = block.number;
+        if self.blocks.get(&number) == Some(&block.count) && matches!(block.events, BlockEvents::Pruned) {
+            return Ok(());
+        }
         let last = self.blocks.last_key_value().map_or(0, |(number, _)| *number);
         TRAIL.holds(number == last + 1, || format!("block {number} follows block {last}"))?;
         self.blocks.insert(number, block.count);
         Ok(())
+    }
+
+    /// Old events go, but only sealed ones.
+    pub(super) fn prune(&mut self, key: &Key) -> Verdict {
+        let pruned = key.id.parse().ok().and_then(|id: EventId| self.events.remove(&id));
+        let is_sealed = pruned.is_some_and(|mark| mark.block.is_some());
+        TRAIL.holds(is_sealed, || format!("{key} was removed before it was sealed"))
     }
 
     /// After a commit: a block and its events were sealed together.
