@@ -108,7 +108,8 @@ impl Visit {
 
     async fn waiting(&self) -> Result<Option<ApprovalRequest>, Error> {
         let waiting = RequestStatus::AwaitingApproval;
-        let mut page = session(&self.desk.0, "alice")?.approval_requests(self.desk.1.application, waiting, None).await?;
+        let mut page =
+            session(&self.desk.0, "alice")?.approval_requests(self.desk.1.application, waiting, None).await?;
         let at = self.stage.draw(page.items.len() as u64) as usize;
         Ok((at < page.items.len()).then(|| page.items.swap_remove(at)))
     }

@@ -8,14 +8,14 @@ use super::signer::SimulatedSigner;
 use super::target::SimulatedTarget;
 use crate::domain::{
     Actor, AlertOn, AlertSpec, ApiSettings, ApplicationId, ApplicationSpec, ApprovalPolicySpec, ApprovalStep,
-    AutoRenewal, Channel, ChannelKind, Enrollment, IssuerId, IssuerSpec, Member, Methods, PolicySpec, Preset, Principal,
-    ProfileId, ProfileSpec, Removal, Role, Selection, Slug, Span, SyncSpec,
+    AutoRenewal, Channel, ChannelKind, Enrollment, IssuerId, IssuerSpec, Member, Methods, PolicySpec, Preset,
+    Principal, ProfileId, ProfileSpec, Removal, Role, Selection, Slug, Span, SyncSpec,
 };
 use crate::engine::{Engine, EngineBuilder, Error, Retention, Session};
 use crate::signer::{Signer, SoftwareSigner};
 use crate::x509::{
-    Attribute, BasicConstraints, CertificateRequestInfo, Csr, InvalidValue, KeyAlgorithm, KeyUsage, KeyUsages, SanKind, SignatureAlgorithm,
-    Subject,
+    Attribute, BasicConstraints, CertificateRequestInfo, Csr, InvalidValue, KeyAlgorithm, KeyUsage, KeyUsages, SanKind,
+    SignatureAlgorithm, Subject,
 };
 
 /// What the world is made of, as the engine knows it.

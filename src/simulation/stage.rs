@@ -166,6 +166,12 @@ impl Stage {
         }
     }
 
+    /// Begins a call of the store within, which may take real time.
+    pub(super) fn step_outside(&self) -> Outside<'_> {
+        self.outside.fetch_add(1, Ordering::SeqCst);
+        Outside(&self.outside)
+    }
+
     /// Hands an act to the scheduler that no crash of a node ends.
     pub(super) fn enter(&self, act: Act) {
         lock(&self.entrances).0.push(act);
@@ -173,6 +179,16 @@ impl Stage {
 
     pub(super) fn take_entrances(&self) -> Vec<Act> {
         std::mem::take(&mut lock(&self.entrances).0)
+    }
+}
+
+/// A call of the store within, until it comes back or is dropped.
+#[derive(Debug)]
+pub(super) struct Outside<'a>(&'a AtomicUsize);
+
+impl Drop for Outside<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -41,7 +41,10 @@ impl SimulatedStore {
     async fn read<T>(&self, call: impl Future<Output = Result<T, StoreError>> + Send) -> Result<T, StoreError> {
         self.stage.hesitate().await;
         match self.mishap() {
-            None => call.await,
+            None => {
+                let _outside = self.stage.step_outside();
+                call.await
+            }
             Some(Mishap::Never) => std::future::pending().await,
             Some(_) => Err(unavailable()),
         }
@@ -118,6 +121,7 @@ fn unknown() -> StoreError {
 #[async_trait]
 impl Store for SimulatedStore {
     async fn prepare(&self, schema: &Schema) -> Result<(), StoreError> {
+        let _outside = self.stage.step_outside();
         self.inner.prepare(schema).await
     }
 

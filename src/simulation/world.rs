@@ -203,7 +203,10 @@ impl World {
         (0..self.seats.len()).for_each(|node| self.crash(node, key));
         self.step_until("starting again", |world| world.seats.iter().all(|seat| lock(seat).is_some()))?;
         let from = self.stage.now();
-        self.attend("putting things right", |desk, _| Box::pin(async move { desk.1.restore(&desk.0).await.map_err(late) }))?;
+        lock(&self.stage.model).begin_fair_time(from);
+        self.attend("putting things right", |desk, _| {
+            Box::pin(async move { desk.1.restore(&desk.0).await.map_err(late) })
+        })?;
         self.step_until("coming right", |world| world.stage.now() >= from + CONVALESCENCE)?;
         let fair = FairTime { from, until: self.stage.now() };
         let end = lock(&self.stage.model).judge_end(fair);

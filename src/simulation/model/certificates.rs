@@ -2,10 +2,8 @@
 
 use time::{Duration, OffsetDateTime};
 
-use super::{GUARDED, KEPT, Model, is_revoked};
-use crate::domain::{
-    CertificateId, CertificateRecord, CertificateState, Decision, Life, Origin, RequestState,
-};
+use super::{FairTime, GUARDED, KEPT, Model, is_revoked};
+use crate::domain::{CertificateId, CertificateRecord, CertificateState, Decision, Life, Origin, RequestState};
 use crate::simulation::failure::{Invariant, Verdict};
 use crate::store::Key;
 use crate::x509::{CertificateError, RevocationReason};
@@ -28,6 +26,9 @@ impl Model {
         self.revoked.remove(&id);
         let Some(record) = self.certificates.remove(&id) else { return Ok(()) };
         self.forgotten.extend(is_revoked(&record).then_some(record.serial));
+        if let Some(from) = self.fair_from {
+            self.judge_fate(&record, FairTime { from, until: now })?;
+        }
         let end = record.validity.not_after();
         let told = || format!("{id} ended at {end} and is gone already");
         Invariant::Promises.holds(end + KEPT.as_duration() <= now, told)

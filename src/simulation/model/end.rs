@@ -72,7 +72,7 @@ impl Model {
     }
 
     /// Of what is valid and not replaced: its end was told, and if it renews by itself it did not come to it.
-    fn judge_fate(&self, record: &CertificateRecord, fair: FairTime) -> Verdict {
+    pub(super) fn judge_fate(&self, record: &CertificateRecord, fair: FairTime) -> Verdict {
         if record.origin != Origin::Profile || is_revoked(record) || record.replaced_by.is_some() {
             return Ok(());
         }
@@ -95,7 +95,8 @@ impl Model {
     ) -> Verdict {
         let mut there_by_lineage: BTreeMap<CertificateId, CertificateId> = BTreeMap::new();
         for id in there {
-            let found = self.certificates.get(id).filter(|record| record.profile.is_some_and(|(own, _)| own == profile));
+            let found =
+                self.certificates.get(id).filter(|record| record.profile.is_some_and(|(own, _)| own == profile));
             let lineage = found.map(|record| record.lineage);
             let told = || format!("the target has {id}, which its sync is not about");
             Invariant::Syncs.holds(lineage.is_some(), told)?;
@@ -103,7 +104,8 @@ impl Model {
             Invariant::Syncs.holds(other.is_none(), || format!("the target has {id} and {other:?} of one lineage"))?;
         }
         let of_profile = |record: &&CertificateRecord| record.profile.is_some_and(|(own, _)| own == profile);
-        let lineages: BTreeSet<CertificateId> = self.certificates.values().filter(of_profile).map(|r| r.lineage).collect();
+        let lineages: BTreeSet<CertificateId> =
+            self.certificates.values().filter(of_profile).map(|r| r.lineage).collect();
         lineages.iter().try_for_each(|lineage| self.judge_lineage(*lineage, there_by_lineage.get(lineage), fair))
     }
 
@@ -117,9 +119,10 @@ impl Model {
             (None, None) => true,
             (Some(newest), _) if newest.created_at >= fair.settled() => true,
             (Some(newest), there) => there == Some(&newest.id),
-            (None, Some(there)) => self.certificates.get(there).is_some_and(|record| {
-                !is_revoked(record) && record.validity.not_after() > fair.until - LINGERING
-            }),
+            (None, Some(there)) => self
+                .certificates
+                .get(there)
+                .is_some_and(|record| !is_revoked(record) && record.validity.not_after() > fair.until - LINGERING),
         };
         let told = || format!("the target has {there:?} of {lineage}, not {:?}", newest.map(|record| record.id));
         Invariant::Syncs.holds(is_right, told)
@@ -135,7 +138,8 @@ impl Model {
             let told = || format!("{} is revoked, and not on the list {number:?}", record.id);
             Invariant::RevocationList.holds(has_ended || named.contains(&record.serial), told)?;
         }
-        let revoked: BTreeSet<Serial> = of_issuer().filter(|record| is_revoked(record)).map(|record| record.serial).collect();
+        let revoked: BTreeSet<Serial> =
+            of_issuer().filter(|record| is_revoked(record)).map(|record| record.serial).collect();
         let wrong = named.difference(&revoked).find(|serial| !self.forgotten.contains(serial));
         let told = || format!("{wrong:?} is on the list {number:?}, and not revoked");
         Invariant::RevocationList.holds(wrong.is_none(), told)

@@ -7,8 +7,8 @@ mod trail;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::de::DeserializeOwned;
 pub(super) use end::{FairTime, WARNING};
+use serde::de::DeserializeOwned;
 use time::OffsetDateTime;
 use told::Told;
 use trail::Trail;
@@ -47,6 +47,8 @@ pub(super) struct Model {
     revoked: BTreeSet<CertificateId>,
     first_breach: Option<Breach>,
     signer_out_until: Option<OffsetDateTime>,
+    /// Since when nothing has gone wrong.
+    fair_from: Option<OffsetDateTime>,
 }
 
 /// What names end with that people must agree to.
@@ -65,6 +67,10 @@ impl Model {
 
     pub(super) fn send_signer_away(&mut self, until: OffsetDateTime) {
         self.signer_out_until = Some(until);
+    }
+
+    pub(super) fn begin_fair_time(&mut self, now: OffsetDateTime) {
+        self.fair_from = Some(now);
     }
 
     pub(super) fn is_signer_out(&self, now: OffsetDateTime) -> bool {
@@ -232,7 +238,8 @@ fn is_revoked(record: &CertificateRecord) -> bool {
 }
 
 fn read<T: DeserializeOwned>(key: &Key, body: &[u8]) -> Result<T, Breach> {
-    serde_json::from_slice(body).map_err(|error| Invariant::Course.broken(format_args!("{key} can not be read: {error}")))
+    serde_json::from_slice(body)
+        .map_err(|error| Invariant::Course.broken(format_args!("{key} can not be read: {error}")))
 }
 
 fn serial_of(key: &Key) -> Result<Serial, Breach> {
