@@ -31,9 +31,10 @@ fn main() -> ExitCode {
     };
     match run(&arguments) {
         Ok(summary) => {
-            let Summary { issued, renewed, revoked, crashes, events, .. } = summary;
+            let Summary { issued, renewed, revoked, approved, told, deployed, crashes, events, .. } = summary;
             println!("{} worlds kept every invariant", arguments.seeds);
-            println!("{issued} certificates, {renewed} of them renewals, {revoked} revoked");
+            println!("{issued} certificates, {renewed} of them renewals, {revoked} revoked, {approved} with consent");
+            println!("{told} messages, {deployed} changes at the target");
             println!("{crashes} crashes, {events} events, {} steps", summary.steps);
             ExitCode::SUCCESS
         }

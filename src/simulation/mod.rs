@@ -13,27 +13,28 @@
 //! # Ok::<_, chancery::simulation::Failure>(())
 //! ```
 //!
-//! A host runs its own store in it: see [`Simulation::run`]. The invariants:
-//!
-//! - a serial number is recorded before a key outside the process signs it, and stays recorded;
-//! - what a caller was handed is in the inventory;
-//! - every certificate fits the revision of the policy that is said to have permitted it;
-//! - a certificate has one successor at most, and none before the floor of its age;
-//! - every event is written once, and sealed once into the audit chain, which verifies;
-//! - when things stop going wrong, everything that was begun comes to its end.
+//! A host runs its own store in it: see [`Simulation::run`]. What is held to is listed in [`Invariant`]. In the world there are
+//! two issuers, one with a signer that is elsewhere and one with a key in the process; an Application with two profiles whose
+//! certificates renew by themselves; names that need consent; alerts, and a target. Callers ask with managed keys and with
+//! certificate requests, agree and refuse, renew, revoke, hold and release, tag, and change policies, profiles, attachments,
+//! members and renewal settings; incidents are opened; somebody meddles with the target; the signer goes away; time leaps.
 
+mod changes;
 mod failure;
 mod model;
 mod moves;
+mod notifier;
+mod office;
 mod scheduler;
 mod signer;
 mod stage;
 mod store;
+mod target;
 mod world;
 
 use std::sync::Arc;
 
-pub use failure::{Failure, Summary};
+pub use failure::{Failure, Invariant, Summary};
 use time::OffsetDateTime;
 use time::macros::datetime;
 use world::World;
@@ -82,6 +83,14 @@ impl Default for Rates {
 pub enum Sabotage {
     /// The store writes whatever version a document has: no check, no fencing.
     VersionsIgnored,
+    /// The store acknowledges commits that it does not make.
+    CommitsForgotten,
+    /// The store loses entries of the index of due times.
+    DueForgotten,
+    /// The notifier says that it delivered what it dropped.
+    MessagesDropped,
+    /// The target says that it removed what it keeps.
+    WithdrawalsForgotten,
 }
 
 impl Simulation {

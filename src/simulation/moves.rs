@@ -1,184 +1,177 @@
-//! What callers do in a simulated world, what they are promised, and their last look at it.
+//! What callers do in a simulated world: they ask, decide, renew and revoke.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use time::Duration;
-
-use super::signer::SimulatedSigner;
+use super::changes;
+use super::model::GUARDED;
+use super::office::{Desk, session};
 use super::stage::{Act, Stage, lock};
-use crate::domain::{
-    Actor, Application, ApplicationSpec, CertificateId, Enrollment, IssuerSpec, Metadata, Methods, PolicySpec, Preset,
-    Profile, Role, Slug, Span,
-};
-use crate::engine::{Engine, EngineBuilder, Error, Outcome, Session};
-use crate::x509::InvalidValue;
-
-/// The people and settings of the world.
-#[derive(Clone, Debug)]
-pub(super) struct Office {
-    application: Application,
-    profile: Profile,
-}
+use crate::domain::{CertificateId, Enrollment, Metadata, RenewalKey, RequestStatus, Revocation, Span};
+use crate::engine::{ApprovalRequest, Error, Outcome};
+use crate::x509::RevocationReason;
 
 /// What callers remember.
 #[derive(Debug, Default)]
 pub(super) struct Caller {
     /// Asks whose answer may not have come.
-    open: Vec<Enrollment>,
+    pub(super) open: Vec<Enrollment>,
     certificates: Vec<CertificateId>,
     asked: u64,
 }
 
-type Desk = (Engine, Office);
-
-fn slug(text: &str) -> Result<Slug, Error> {
-    text.parse().map_err(fault)
+/// Somebody who turns to an engine.
+pub(super) struct Visit {
+    pub(super) caller: Arc<Mutex<Caller>>,
+    pub(super) desk: Desk,
+    pub(super) stage: Arc<Stage>,
 }
 
-fn fault(error: InvalidValue) -> Error {
-    Error::Invalid { faults: vec![("simulation".into(), error)] }
-}
-
-fn user(name: &str) -> Result<Actor, Error> {
-    Actor::user(name).map_err(fault)
-}
-
-/// The policy as it is at first, and as it is at times.
-fn policy(longest: Span) -> Result<PolicySpec, Error> {
-    let mut policy = Preset::TlsServer.policy(slug("web")?);
-    policy.validity.max = Some(longest);
-    Ok(policy)
-}
-
-const LONGEST: Span = Span::days(10);
-const SHORTER: Span = Span::days(4);
-
-impl Office {
-    /// The administrator whom the world knows.
-    pub(super) fn staff(builder: EngineBuilder) -> EngineBuilder {
-        match user("root") {
-            Ok(root) => builder.administrator(root.principal().clone()),
-            Err(_) => builder,
-        }
-    }
-
-    pub(super) fn with_issuer(builder: EngineBuilder, signer: SimulatedSigner) -> Result<EngineBuilder, Error> {
-        Ok(builder.signer(slug("root")?, signer))
-    }
-
-    /// Makes issuer, policy, profile and Application.
-    pub(super) async fn open(engine: &Engine) -> Result<Self, Error> {
-        let root = engine.acting_as(user("root")?);
-        root.create_root(IssuerSpec::new(slug("root")?, "Simulated Root")).await?;
-        root.save_policy(policy(LONGEST)?).await?;
-        let mut spec = Preset::TlsServer.profile(slug("web")?, slug("root")?, slug("web")?);
-        spec.defaults.ttl = Some(Span::days(2));
-        let profile = root.save_profile(spec).await?;
-        let spec = ApplicationSpec::new(slug("payments")?)
-            .attach(slug("web")?, Methods::api())
-            .member(user("otto")?.principal().clone(), Role::Operator)
-            .member(user("alice")?.principal().clone(), Role::Admin);
-        Ok(Self { application: root.create_application(spec).await?, profile })
-    }
-}
-
-impl Caller {
-    /// A caller turns to an engine with something that chance decides.
-    pub(super) fn act(this: &Arc<Mutex<Self>>, desk: Desk, stage: &Arc<Stage>) -> Act {
-        let (caller, stage) = (Arc::clone(this), Arc::clone(stage));
+impl Visit {
+    /// Something that chance decides.
+    pub(super) fn act(self) -> Act {
         Box::pin(async move {
-            let done = match stage.draw(10) {
-                0..=5 => Self::ask(&caller, &desk, &stage).await,
-                6..=7 => Self::ask_again(&caller, &desk, &stage).await,
-                8 => Self::change_policy(&desk, &stage).await,
-                _ => Self::tag(&caller, &desk, &stage).await,
+            let done = match self.stage.draw(26) {
+                0..=7 => self.ask().await,
+                8..=9 => self.ask_again().await,
+                10..=12 => self.decide().await,
+                13..=14 => self.renew().await,
+                15..=16 => self.revoke().await,
+                17 => self.release().await,
+                18 => self.cancel().await,
+                19..=20 => self.tag().await,
+                _ => changes::change(&self).await,
             };
             if let Err(error) = done {
-                stage.tell(format_args!("a caller is told: {error}"));
+                self.stage.tell(format_args!("a caller is told: {error}"));
             }
         })
     }
 
     /// Asks for a certificate, under an idempotency key, so that it is safe to ask again.
-    async fn ask(this: &Mutex<Self>, desk: &Desk, stage: &Stage) -> Result<(), Error> {
-        let enrollment = {
-            let mut caller = lock(this);
+    async fn ask(&self) -> Result<(), Error> {
+        let number = {
+            let mut caller = lock(&self.caller);
             caller.asked += 1;
-            let name = format!("host-{}.example.com", caller.asked);
-            let days = u16::try_from(1 + stage.draw(9)).unwrap_or(1);
-            let ask = Enrollment::managed(desk.1.application.id, desk.1.profile.id).dns(&name).ttl(Span::days(days));
-            let ask = ask.idempotency_key(&name);
-            caller.open.push(ask.clone());
-            ask
+            caller.asked
         };
-        Self::submit(this, desk, stage, &enrollment).await
+        let office = &self.desk.1;
+        let domain = if self.stage.strikes(4) { GUARDED } else { ".example.com" };
+        let name = format!("host-{number}{domain}");
+        let profile = if self.stage.strikes(4) { office.inner } else { office.web };
+        let ask = match self.stage.strikes(5) {
+            true => office.ask_with_csr(profile, &name).await?,
+            false => office.ask(profile, &name),
+        };
+        let ask = match self.stage.strikes(2) {
+            true => ask.ttl(Span::days(u16::try_from(1 + self.stage.draw(9)).unwrap_or(1))),
+            false => ask,
+        };
+        lock(&self.caller).open.push(ask.clone());
+        self.submit(&ask).await
     }
 
     /// Asks again for what may not have been answered.
-    async fn ask_again(this: &Mutex<Self>, desk: &Desk, stage: &Stage) -> Result<(), Error> {
+    async fn ask_again(&self) -> Result<(), Error> {
         let enrollment = {
-            let caller = lock(this);
-            let at = stage.draw(caller.open.len() as u64) as usize;
-            caller.open.get(at).cloned()
+            let caller = lock(&self.caller);
+            caller.open.get(self.stage.draw(caller.open.len() as u64) as usize).cloned()
         };
         match enrollment {
-            Some(enrollment) => Self::submit(this, desk, stage, &enrollment).await,
+            Some(enrollment) => self.submit(&enrollment).await,
             None => Ok(()),
         }
     }
 
-    async fn submit(this: &Mutex<Self>, desk: &Desk, stage: &Stage, ask: &Enrollment) -> Result<(), Error> {
-        let outcome = session(desk, "otto")?.submit(ask).await?;
+    pub(super) async fn submit(&self, ask: &Enrollment) -> Result<(), Error> {
+        let outcome = session(&self.desk.0, "otto")?.submit(ask).await?;
         let name = ask.idempotency_key.as_deref().unwrap_or_default();
+        if !matches!(outcome, Outcome::Pending(_)) {
+            lock(&self.caller).open.retain(|open| open.idempotency_key != ask.idempotency_key);
+        }
+        self.hear(name, &outcome);
+        Ok(())
+    }
+
+    /// What a caller was told counts.
+    fn hear(&self, name: &str, outcome: &Outcome) {
         match outcome {
             Outcome::Issued(issued) => {
-                stage.tell(format_args!("{name} has {}", issued.record.id));
-                stage.judge(lock(&stage.model).promise(&issued.record));
-                let mut caller = lock(this);
-                caller.open.retain(|open| open.idempotency_key != ask.idempotency_key);
-                caller.certificates.push(issued.record.id);
+                self.stage.tell(format_args!("{name} has {}", issued.record.id));
+                self.stage.judge(lock(&self.stage.model).promise(&issued.record));
+                lock(&self.caller).certificates.push(issued.record.id);
             }
-            Outcome::Pending(pending) => stage.tell(format_args!("{name} waits as {}", pending.id)),
-            Outcome::Refused(refusal) => {
-                stage.tell(format_args!("{name} is refused: {refusal}"));
-                lock(this).open.retain(|open| open.idempotency_key != ask.idempotency_key);
-            }
+            Outcome::Pending(pending) => self.stage.tell(format_args!("{name} waits as {}", pending.id)),
+            Outcome::Refused(refusal) => self.stage.tell(format_args!("{name} is refused: {refusal}")),
         }
+    }
+
+    async fn waiting(&self) -> Result<Option<ApprovalRequest>, Error> {
+        let waiting = RequestStatus::AwaitingApproval;
+        let mut page =
+            session(&self.desk.0, "alice")?.approval_requests(self.desk.1.application, waiting, None).await?;
+        let at = self.stage.draw(page.items.len() as u64) as usize;
+        Ok((at < page.items.len()).then(|| page.items.swap_remove(at)))
+    }
+
+    /// Agrees, mostly, to what somebody asked for.
+    async fn decide(&self) -> Result<(), Error> {
+        let Some(request) = self.waiting().await? else { return Ok(()) };
+        let name = if self.stage.strikes(2) { "alice" } else { "bob" };
+        let (id, digest) = (request.id, &request.approval.digest);
+        let session = session(&self.desk.0, name)?;
+        let outcome = match self.stage.strikes(4) {
+            true => session.reject(id, digest, "no").await?,
+            false => session.approve(id, digest, "yes").await?,
+        };
+        self.stage.tell(format_args!("{name} decides on {id}"));
+        self.hear(&id.to_string(), &outcome);
         Ok(())
     }
 
-    async fn change_policy(desk: &Desk, stage: &Stage) -> Result<(), Error> {
-        let longest = if stage.strikes(2) { LONGEST } else { SHORTER };
-        let saved = session(desk, "root")?.save_policy(policy(longest)?).await?;
-        stage.tell(format_args!("policy revision {} allows {longest}", saved.revision));
+    async fn cancel(&self) -> Result<(), Error> {
+        let Some(request) = self.waiting().await? else { return Ok(()) };
+        let outcome = session(&self.desk.0, "otto")?.cancel(request.id).await?;
+        self.hear(&request.id.to_string(), &outcome);
         Ok(())
     }
 
-    async fn tag(this: &Mutex<Self>, desk: &Desk, stage: &Stage) -> Result<(), Error> {
-        let Some(id) = Self::any(this, stage) else { return Ok(()) };
-        let tags = BTreeMap::from([("move".to_owned(), stage.draw(100).to_string())]);
+    async fn renew(&self) -> Result<(), Error> {
+        let Some(id) = self.any() else { return Ok(()) };
+        let key = if self.stage.strikes(3) { RenewalKey::Reused } else { RenewalKey::New };
+        let outcome = session(&self.desk.0, "otto")?.renew(id, key).await?;
+        self.hear(&format!("the renewal of {id}"), &outcome);
+        Ok(())
+    }
+
+    async fn revoke(&self) -> Result<(), Error> {
+        let Some(id) = self.any() else { return Ok(()) };
+        let reasons =
+            [RevocationReason::KeyCompromise, RevocationReason::Superseded, RevocationReason::CertificateHold];
+        let revocation = Revocation::from(reasons[self.stage.draw(3) as usize]);
+        session(&self.desk.0, "alice")?.revoke(id, revocation).await?;
+        self.stage.tell(format_args!("{id} is revoked: {}", revocation.reason));
+        self.stage.judge(lock(&self.stage.model).promise_revoked(id, revocation));
+        Ok(())
+    }
+
+    async fn release(&self) -> Result<(), Error> {
+        let Some(id) = self.any() else { return Ok(()) };
+        session(&self.desk.0, "alice")?.release_hold(id).await?;
+        self.stage.tell(format_args!("{id} is released"));
+        Ok(())
+    }
+
+    async fn tag(&self) -> Result<(), Error> {
+        let Some(id) = self.any() else { return Ok(()) };
+        let tags = BTreeMap::from([("move".to_owned(), self.stage.draw(100).to_string())]);
         let metadata = Metadata::try_from(tags).unwrap_or_default();
-        session(desk, "otto")?.tag_certificate(id, metadata).await.map(drop)
+        session(&self.desk.0, "otto")?.tag_certificate(id, metadata).await.map(drop)
     }
 
-    fn any(this: &Mutex<Self>, stage: &Stage) -> Option<CertificateId> {
-        let caller = lock(this);
-        let at = stage.draw(caller.certificates.len() as u64) as usize;
-        caller.certificates.get(at).copied()
+    /// A certificate that a caller knows.
+    pub(super) fn any(&self) -> Option<CertificateId> {
+        let caller = lock(&self.caller);
+        caller.certificates.get(self.stage.draw(caller.certificates.len() as u64) as usize).copied()
     }
-
-    /// What must hold when nothing has gone wrong for a while.
-    pub(super) async fn last_look(this: &Mutex<Self>, desk: Desk, stage: &Stage) -> Result<(), String> {
-        let open: Vec<Enrollment> = std::mem::take(&mut lock(this).open);
-        for ask in open {
-            Self::submit(this, &desk, stage, &ask).await.map_err(|error| format!("at the end: {error}"))?;
-        }
-        stage.leap(Duration::ZERO);
-        Ok(())
-    }
-}
-
-fn session(desk: &Desk, name: &str) -> Result<Session, Error> {
-    Ok(desk.0.acting_as(user(name)?))
 }

@@ -31,8 +31,7 @@ impl Signer for SimulatedSigner {
 
     async fn sign(&self, algorithm: SignatureAlgorithm, message: &[u8]) -> Result<Vec<u8>, SignError> {
         self.stage.hesitate().await;
-        let mishap =
-            (self.stage.is_foul() && self.stage.strikes(self.stage.rates().signer)).then(|| self.stage.draw(4));
+        let mishap = self.stage.mishap(self.stage.rates().signer);
         if mishap == Some(0) || lock(&self.stage.model).is_signer_out(self.stage.now()) {
             return Err(SignError::Unavailable { reason: "simulated".into() });
         }

@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Waker};
 use time::{Duration, OffsetDateTime};
 
 use super::Rates;
+use super::failure::Verdict;
 use super::model::Model;
 use crate::clock::{Clock, ManualClock};
 use crate::store::sequence::Sequence;
@@ -88,6 +89,11 @@ impl Stage {
         self.is_fair.store(true, Ordering::Relaxed);
     }
 
+    /// Which of four things goes wrong with a call, once in `one_in` times.
+    pub(super) fn mishap(&self, one_in: u64) -> Option<u64> {
+        (self.is_foul() && self.strikes(one_in)).then(|| self.draw(4))
+    }
+
     pub(super) fn rates(&self) -> &Rates {
         &self.rates
     }
@@ -111,9 +117,9 @@ impl Stage {
     }
 
     /// What breaks an invariant is told, and found by the scheduler after the step.
-    pub(super) fn judge(&self, verdict: Result<(), String>) {
+    pub(super) fn judge(&self, verdict: Verdict) {
         if let Err(breach) = verdict {
-            self.tell(format_args!("BREACH {breach}"));
+            self.tell(format_args!("BREACH {}", breach.what));
             lock(&self.model).breach(breach);
         }
     }
@@ -160,6 +166,12 @@ impl Stage {
         }
     }
 
+    /// Begins a call of the store within, which may take real time.
+    pub(super) fn step_outside(&self) -> Outside<'_> {
+        self.outside.fetch_add(1, Ordering::SeqCst);
+        Outside(&self.outside)
+    }
+
     /// Hands an act to the scheduler that no crash of a node ends.
     pub(super) fn enter(&self, act: Act) {
         lock(&self.entrances).0.push(act);
@@ -167,6 +179,16 @@ impl Stage {
 
     pub(super) fn take_entrances(&self) -> Vec<Act> {
         std::mem::take(&mut lock(&self.entrances).0)
+    }
+}
+
+/// A call of the store within, until it comes back or is dropped.
+#[derive(Debug)]
+pub(super) struct Outside<'a>(&'a AtomicUsize);
+
+impl Drop for Outside<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -41,7 +41,10 @@ impl SimulatedStore {
     async fn read<T>(&self, call: impl Future<Output = Result<T, StoreError>> + Send) -> Result<T, StoreError> {
         self.stage.hesitate().await;
         match self.mishap() {
-            None => call.await,
+            None => {
+                let _outside = self.stage.step_outside();
+                call.await
+            }
             Some(Mishap::Never) => std::future::pending().await,
             Some(_) => Err(unavailable()),
         }
@@ -55,8 +58,14 @@ impl SimulatedStore {
         self.stage.enter(Box::pin(async move {
             let batch = match sabotage {
                 Some(Sabotage::VersionsIgnored) => without_fencing(&inner, batch).await,
-                None => batch,
+                Some(Sabotage::DueForgotten) if stage.is_foul() && stage.strikes(4) => without_due_times(batch),
+                _ => batch,
             };
+            if sabotage == Some(Sabotage::CommitsForgotten) && stage.is_foul() && stage.strikes(10) {
+                stage.outside.fetch_sub(1, Ordering::SeqCst);
+                let _ = answer.send(Ok(Version(u64::from(u32::MAX))));
+                return;
+            }
             let committed = inner.commit(batch.clone()).await;
             if let Ok(version) = committed {
                 let seen = lock(&stage.model).see(&batch, version, stage.now());
@@ -91,6 +100,16 @@ async fn without_fencing(inner: &Arc<dyn Store>, batch: Batch) -> Batch {
     tampered
 }
 
+/// The sabotage of the index: nothing in the batch will ever be due.
+fn without_due_times(mut batch: Batch) -> Batch {
+    for write in &mut batch.writes {
+        if let Write::Put { entries, .. } = write {
+            entries.retain(|entry| entry.index != "due");
+        }
+    }
+    batch
+}
+
 fn unavailable() -> StoreError {
     StoreError::Unavailable { reason: "simulated".into() }
 }
@@ -102,6 +121,7 @@ fn unknown() -> StoreError {
 #[async_trait]
 impl Store for SimulatedStore {
     async fn prepare(&self, schema: &Schema) -> Result<(), StoreError> {
+        let _outside = self.stage.step_outside();
         self.inner.prepare(schema).await
     }
 

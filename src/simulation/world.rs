@@ -5,19 +5,23 @@ use std::sync::{Arc, Mutex};
 
 use time::Duration;
 
-use super::failure::{Failure, Summary};
-use super::moves::{Caller, Office};
+use super::failure::{Breach, Failure, Invariant, Summary, Verdict};
+use super::model::FairTime;
+use super::moves::{Caller, Visit};
+use super::notifier::SimulatedNotifier;
+use super::office::{Desk, Office, Surroundings, session};
 use super::scheduler::{Owner, Scheduler};
 use super::signer::SimulatedSigner;
 use super::stage::{Act, Stage, lock};
 use super::store::SimulatedStore;
+use super::target::SimulatedTarget;
 use super::{START, Simulation};
 use crate::engine::{Engine, Error};
 use crate::entropy::SeededEntropy;
 use crate::sealer::AeadSealer;
 use crate::signer::{SoftwareSigner, SoftwareSignerError};
 use crate::store::Store;
-use crate::x509::KeyAlgorithm;
+use crate::x509::{CertificateList, KeyAlgorithm};
 
 /// How many steps the setting up and the end may take before something is said to hang.
 const PATIENCE: u64 = 200_000;
@@ -29,6 +33,8 @@ const LONGEST_PAUSE: std::time::Duration = std::time::Duration::from_secs(3600);
 
 type Building = Pin<Box<dyn Future<Output = Result<Engine, Error>> + Send>>;
 
+type Attendance = Pin<Box<dyn Future<Output = Verdict> + Send>>;
+
 /// An engine that runs, or is being started.
 type Seat = Arc<Mutex<Option<Engine>>>;
 
@@ -36,6 +42,7 @@ pub(super) struct World {
     plan: Simulation,
     stage: Arc<Stage>,
     store: Arc<dyn Store>,
+    target: SimulatedTarget,
     scheduler: Scheduler,
     seats: Vec<Seat>,
     office: Arc<Mutex<Option<Office>>>,
@@ -49,6 +56,7 @@ impl World {
         Self {
             plan,
             scheduler: Scheduler::new(Arc::clone(&stage)),
+            target: SimulatedTarget::new(Arc::clone(&stage), plan.sabotage),
             stage,
             store,
             seats: (0..plan.engines).map(|_| Seat::default()).collect(),
@@ -60,7 +68,7 @@ impl World {
 
     pub(super) fn run(mut self) -> Result<Summary, Failure> {
         let key =
-            SoftwareSigner::generate(KeyAlgorithm::P256).map_err(|error: SoftwareSignerError| self.failure(error))?;
+            SoftwareSigner::generate(KeyAlgorithm::P256).map_err(|error: SoftwareSignerError| self.hangs(error))?;
         let key = Arc::new(key);
         self.set_up(&key)?;
         self.stage.turn_foul();
@@ -82,7 +90,10 @@ impl World {
                 let opened = async { Office::open(&build().await?).await };
                 match opened.await {
                     Ok(opened) => *lock(&office) = Some(opened),
-                    Err(error) => stage.judge(Err(format!("the world could not be set up: {error}"))),
+                    Err(error) => {
+                        let what = format_args!("the world could not be set up: {error}");
+                        stage.judge(Err(Invariant::Course.broken(what)));
+                    }
                 }
             }),
         );
@@ -101,6 +112,7 @@ impl World {
                 self.stage.tell(format_args!("the signer is away until {until}"));
                 lock(&self.stage.model).send_signer_away(until);
             }
+            3 if self.stage.strikes(3) => self.target.meddle(),
             _ => (0..=self.stage.draw(3)).for_each(|_| self.call()),
         }
         for _ in 0..self.stage.draw(120) {
@@ -125,10 +137,13 @@ impl World {
     /// A caller turns to a node.
     fn call(&mut self) {
         let node = self.stage.draw(self.seats.len() as u64) as usize;
-        let Some(engine) = lock(&self.seats[node]).clone() else { return };
-        let Some(office) = lock(&self.office).clone() else { return };
-        let act = Caller::act(&self.caller, (engine, office), &self.stage);
-        self.scheduler.spawn(Owner::Node(node), act);
+        let Some(desk) = self.desk(node) else { return };
+        let visit = Visit { caller: Arc::clone(&self.caller), desk, stage: Arc::clone(&self.stage) };
+        self.scheduler.spawn(Owner::Node(node), visit.act());
+    }
+
+    fn desk(&self, node: usize) -> Option<Desk> {
+        lock(&self.seats[node]).clone().zip(lock(&self.office).clone())
     }
 
     fn crash(&mut self, node: usize, key: &Arc<SoftwareSigner>) {
@@ -167,12 +182,16 @@ impl World {
         let stage = Arc::clone(&self.stage);
         let store =
             SimulatedStore { stage: Arc::clone(&stage), inner: Arc::clone(&self.store), sabotage: self.plan.sabotage };
-        let signer = SimulatedSigner { stage: Arc::clone(&stage), key: Arc::clone(key) };
+        let around = Surroundings {
+            signer: SimulatedSigner { stage: Arc::clone(&stage), key: Arc::clone(key) },
+            notifier: SimulatedNotifier { stage: Arc::clone(&stage), sabotage: self.plan.sabotage },
+            target: self.target.clone(),
+        };
         move || {
             let builder = Engine::builder().store(store.clone()).clock(Arc::clone(&stage.clock));
             let builder = builder.sealer(AeadSealer::new(&[7; 32])).entropy(SeededEntropy::new(stage.draw(u64::MAX)));
-            let (builder, signer) = (Office::staff(builder), signer.clone());
-            Box::pin(async move { Office::with_issuer(builder, signer)?.build().await })
+            let around = around.clone();
+            Box::pin(async move { Office::equip(builder, around)?.build().await })
         }
     }
 
@@ -183,37 +202,49 @@ impl World {
         // What hangs at a port that never answers ends with its process.
         (0..self.seats.len()).for_each(|node| self.crash(node, key));
         self.step_until("starting again", |world| world.seats.iter().all(|seat| lock(seat).is_some()))?;
-        let end = self.stage.now() + CONVALESCENCE;
-        self.step_until("coming right", |world| world.stage.now() >= end)?;
-        self.judge_the_end()
+        let from = self.stage.now();
+        lock(&self.stage.model).begin_fair_time(from);
+        self.attend("putting things right", |desk, _| {
+            Box::pin(async move { desk.1.restore(&desk.0).await.map_err(late) })
+        })?;
+        self.step_until("coming right", |world| world.stage.now() >= from + CONVALESCENCE)?;
+        let fair = FairTime { from, until: self.stage.now() };
+        let end = lock(&self.stage.model).judge_end(fair);
+        self.stage.judge(end);
+        self.judge_target(fair);
+        self.attend("the last look", |desk, visit| Box::pin(last_look(desk, visit)))?;
+        let (crashes, steps, deployed) = (self.summary.crashes, self.summary.steps, self.target.changes());
+        self.summary = Summary { crashes, steps, deployed, ..lock(&self.stage.model).summary() };
+        Ok(())
     }
 
-    fn judge_the_end(&mut self) -> Result<(), Failure> {
-        let (Some(engine), Some(office)) = (lock(&self.seats[0]).clone(), lock(&self.office).clone()) else {
-            return Err(self.failure("no engine runs at the end"));
-        };
-        let (caller, stage) = (Arc::clone(&self.caller), Arc::clone(&self.stage));
-        let over = Arc::new(Mutex::new(false));
-        let done = Arc::clone(&over);
+    fn judge_target(&self, fair: FairTime) {
+        let Some(office) = lock(&self.office).clone() else { return };
+        let judged = lock(&self.stage.model).judge_target(office.web, &self.target.certificates(), fair);
+        self.stage.judge(judged);
+    }
+
+    /// Somebody turns to the first node, and is waited for.
+    fn attend(&mut self, what: &str, act: impl FnOnce(Desk, Visit) -> Attendance) -> Result<(), Failure> {
+        let Some(desk) = self.desk(0) else { return Err(self.hangs("no engine runs at the end")) };
+        let (stage, over) = (Arc::clone(&self.stage), Arc::new(Mutex::new(false)));
+        let visit = Visit { caller: Arc::clone(&self.caller), desk: desk.clone(), stage: Arc::clone(&stage) };
+        let (act, done) = (act(desk, visit), Arc::clone(&over));
         self.scheduler.spawn(
             Owner::World,
             Box::pin(async move {
-                let verdict = Caller::last_look(&caller, (engine, office), &stage).await;
-                stage.judge(verdict);
+                stage.judge(act.await);
                 *lock(&done) = true;
             }),
         );
-        self.step_until("the last look", |_| *lock(&over))?;
-        self.summary =
-            Summary { crashes: self.summary.crashes, steps: self.summary.steps, ..lock(&self.stage.model).summary() };
-        Ok(())
+        self.step_until(what, |_| *lock(&over))
     }
 
     fn step_until(&mut self, what: &str, is_over: impl Fn(&Self) -> bool) -> Result<(), Failure> {
         let patience = self.summary.steps + PATIENCE;
         while !is_over(self) {
             if self.summary.steps > patience || !self.step()? {
-                return Err(self.failure(format_args!("{what} does not come to an end")));
+                return Err(self.hangs(format_args!("{what} does not come to an end")));
             }
         }
         Ok(())
@@ -223,11 +254,36 @@ impl World {
     fn step(&mut self) -> Result<bool, Failure> {
         self.summary.steps += 1;
         let goes_on = self.scheduler.step();
-        let breach = lock(&self.stage.model).first_breach().map(str::to_owned);
+        let breach = lock(&self.stage.model).first_breach().cloned();
         breach.map_or(Ok(goes_on), |breach| Err(self.failure(breach)))
     }
 
-    fn failure(&self, breach: impl ToString) -> Failure {
-        Failure { seed: self.plan.seed, breach: breach.to_string(), story: self.stage.story() }
+    fn hangs(&self, what: impl std::fmt::Display) -> Failure {
+        self.failure(Invariant::Course.broken(what))
     }
+
+    fn failure(&self, Breach { invariant, what }: Breach) -> Failure {
+        Failure { seed: self.plan.seed, invariant, breach: what, story: self.stage.story() }
+    }
+}
+
+/// What only the engine can tell in the end: that whoever asks again is answered, that the chain verifies, and the lists.
+async fn last_look((engine, office): Desk, visit: Visit) -> Verdict {
+    let open = std::mem::take(&mut lock(&visit.caller).open);
+    for ask in open {
+        visit.submit(&ask).await.map_err(late)?;
+    }
+    let report = session(&engine, "root").map_err(late)?.verify_audit(1, None).await.map_err(late)?;
+    Invariant::Trail.holds(report.is_sound(), || format!("the chain does not verify: {:?}", report.faults))?;
+    for issuer in office.issuers {
+        let list = engine.crl(issuer, 0).await.map_err(late)?.map(|list| CertificateList::from_der(&list.der));
+        let list = list.transpose().map_err(|error| Invariant::RevocationList.broken(error))?;
+        lock(&visit.stage.model).judge_list(issuer, list.as_ref())?;
+    }
+    Ok(())
+}
+
+/// An error where nothing goes wrong any more.
+fn late(error: Error) -> Breach {
+    Invariant::Course.broken(format_args!("when nothing goes wrong: {error}"))
 }
