@@ -38,7 +38,7 @@ fn noticed(sabotage: Sabotage, expected: &[Invariant]) {
 
 #[test]
 fn a_store_without_fencing_is_noticed() {
-    noticed(Sabotage::VersionsIgnored, &[Invariant::Succession, Invariant::Trail]);
+    noticed(Sabotage::VersionsIgnored, &[Invariant::Succession, Invariant::Trail, Invariant::RevocationList]);
 }
 
 #[test]

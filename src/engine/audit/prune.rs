@@ -55,8 +55,13 @@ impl Context {
         for document in self.store.get(&keys).await?.into_iter().flatten() {
             change.delete_key(document.key, document.version);
         }
+        // One block without events is enough to say what the next one follows.
+        if let Some(before) = self.find::<AuditBlock>(&AuditBlock::id_of(number.saturating_sub(1))).await? {
+            change.delete(&before.value, before.version);
+        }
         let told_by = change.told(None, EventKind::AuditPruned { through: number, count: count as u64 })?;
-        chain.pruned = Some(Pruning { through: number, told_by });
+        let earlier = chain.pruned.as_ref().map_or(0, |pruned| pruned.events);
+        chain.pruned = Some(Pruning { through: number, told_by, events: earlier + count as u64 });
         change.update(&chain, version)?;
         change.update(&AuditBlock { events: BlockEvents::Pruned, ..block.value.clone() }, block.version)?;
         change.commit().await?;

@@ -10,7 +10,7 @@ use crate::domain::{
 };
 use crate::engine::context::{Context, decode};
 use crate::engine::error::Error;
-use crate::engine::schema::{ChainHead, Entity, index};
+use crate::engine::schema::{ChainHead, Entity, Pruning, index};
 use crate::store::{Document, Hit, Key, Over, Scan};
 
 /// Blocks read at once: each leads to as many events as it seals.
@@ -23,7 +23,10 @@ struct Walk {
     /// The block that the next one must follow.
     last: Option<AuditHead>,
     known: Option<AuditHead>,
+    /// Where the caller begins, and the first block that is still there.
     from: u64,
+    first: u64,
+    pruned_through: u64,
     last_pruned: Option<u64>,
 }
 
@@ -37,9 +40,15 @@ impl Context {
     ) -> Result<AuditReport, Error> {
         self.authorize_product(actor, "verify the audit trail")?;
         let from = from.max(1);
-        let mut walk = Walk { report: AuditReport::default(), last: None, known, from, last_pruned: None };
-        if from > 1 {
-            let before = self.find::<AuditBlock>(&AuditBlock::id_of(from - 1)).await?;
+        let pruning = self.told_pruning().await?;
+        let pruned_through = pruning.as_ref().map_or(0, |pruning| pruning.through);
+        // Of what is pruned the last block stands for all.
+        let first = from.max(pruned_through);
+        let pruned = pruning.filter(|pruning| from <= pruning.through).map_or(0, |pruning| pruning.events);
+        let report = AuditReport { pruned, ..AuditReport::default() };
+        let mut walk = Walk { report, last: None, known, from, first, pruned_through, last_pruned: None };
+        if first > 1 {
+            let before = self.find::<AuditBlock>(&AuditBlock::id_of(first - 1)).await?;
             walk.last = before.map(|block| block.value.head());
         }
         self.walk_blocks(&mut walk).await?;
@@ -51,7 +60,7 @@ impl Context {
 
     async fn walk_blocks(&self, walk: &mut Walk) -> Result<(), Error> {
         let mut scan = Scan::new(Over::Kind(AuditBlock::KIND.into()), BLOCKS_PAGE);
-        scan.from = Some(AuditBlock::id_of(walk.from));
+        scan.from = Some(AuditBlock::id_of(walk.first));
         loop {
             let hits = self.store.scan(&scan).await?;
             for hit in &hits {
@@ -66,7 +75,7 @@ impl Context {
     }
 
     async fn check_block(&self, hit: &Hit, walk: &mut Walk) -> Result<(), Error> {
-        let expected = walk.last.as_ref().map_or(walk.from, |last| last.number + 1);
+        let expected = walk.last.as_ref().map_or(walk.first, |last| last.number + 1);
         let number = hit.document.key.id.parse::<u64>().unwrap_or_default();
         walk.report.blocks += 1;
         let missing = expected..number.min(expected.saturating_add(1000));
@@ -93,7 +102,6 @@ impl Context {
         match &block.events {
             BlockEvents::Kept { list } => self.check_events(number, list, walk).await,
             BlockEvents::Pruned => {
-                walk.report.pruned += block.count as u64;
                 walk.last_pruned = Some(number);
                 Ok(())
             }
@@ -144,24 +152,23 @@ impl Context {
             }
             Some(_) => {}
         }
-        self.check_pruning(&chain, walk).await
-    }
-
-    /// The last block without events must lie within what the last event of pruning says.
-    async fn check_pruning(&self, chain: &ChainHead, walk: &mut Walk) -> Result<(), Error> {
-        let through = match &chain.pruned {
-            Some(pruning) => match self.find::<Event>(&pruning.told_by.to_string()).await? {
-                Some(told) if matches!(told.value.kind, EventKind::AuditPruned { through, .. } if through == pruning.through) => {
-                    pruning.through
-                }
-                _ => 0,
-            },
-            None => 0,
-        };
+        // The last block without events must lie within what the last event of pruning says. It may have gone on meanwhile.
+        let through = self.told_pruning().await?.map_or(0, |pruning| pruning.through).max(walk.pruned_through);
         if let Some(block) = walk.last_pruned.filter(|block| *block > through) {
             walk.report.faults.push(AuditFault::PruningUntold { block });
         }
         Ok(())
+    }
+
+    /// What of the trail is pruned, if an event tells of it.
+    async fn told_pruning(&self) -> Result<Option<Pruning>, Error> {
+        let chain = self.find::<ChainHead>(ChainHead::ID).await?;
+        let Some(pruning) = chain.and_then(|chain| chain.value.pruned) else { return Ok(None) };
+        let told = self.find::<Event>(&pruning.told_by.to_string()).await?;
+        let is_told = told.is_some_and(
+            |told| matches!(told.value.kind, EventKind::AuditPruned { through, .. } if through == pruning.through),
+        );
+        Ok(is_told.then_some(pruning))
     }
 
     /// Every event must be in the block that it names, or wait to be sealed.

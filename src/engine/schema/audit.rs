@@ -19,6 +19,8 @@ pub(in crate::engine) struct ChainHead {
 pub(in crate::engine) struct Pruning {
     pub(in crate::engine) through: u64,
     pub(in crate::engine) told_by: EventId,
+    /// How many events went, all in all.
+    pub(in crate::engine) events: u64,
 }
 
 impl ChainHead {
