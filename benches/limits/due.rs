@@ -116,7 +116,7 @@ async fn spread_hours(store: &Recorder, due: &[Put], bench: &Bench) {
         let at = at.format(&Rfc3339).unwrap();
         let mut batch = Batch::new();
         for put in some {
-            let version = store.get(&[put.key.clone()]).await.unwrap()[0].as_ref().unwrap().version;
+            let version = store.get(std::slice::from_ref(&put.key)).await.unwrap()[0].as_ref().unwrap().version;
             let body: serde_json::Value = serde_json::from_str(&put.body).unwrap();
             let planned = body["state"]["due_at"].as_str().unwrap();
             batch.push(put.with(&[(planned, &at)]).write(Expect::Version(version)));
