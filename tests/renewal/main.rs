@@ -253,6 +253,22 @@ async fn oracle_19_keys_new_reused_and_from_a_request() {
 }
 
 #[tokio::test]
+async fn a_setting_that_is_left_on_an_old_certificate_is_its_lineages() {
+    let world = renewing(MemoryStore::new()).await;
+    let own = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+    let params = rcgen::CertificateParams::new(vec!["csr.example.com".into()]).unwrap();
+    let csr = Csr::parse(params.serialize_request(&own).unwrap().der()).unwrap();
+    let session = world.session("otto");
+    let first = issued(session.submit(&Enrollment::csr(world.application.id, world.profile.id, csr)).await).record;
+    world.clock.advance(Duration::DAY);
+    let second = issued(session.renew(first.id, RenewalKey::New).await).record;
+    let planned = session.renewal(second.id).await.unwrap().plan.unwrap();
+    assert!(matches!(planned.state, RenewalState::Scheduled { .. }), "{planned:?}");
+    let view = session.set_renewal(first.id, None).await.unwrap();
+    assert_eq!(view.plan.unwrap(), planned, "the first one's key is with the client, the second one's is not");
+}
+
+#[tokio::test]
 async fn the_certificates_setting_wins_over_the_attachments_and_that_over_the_profiles() {
     let world = World::over(MemoryStore::new()).await;
     let product = world.session("root");

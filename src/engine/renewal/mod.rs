@@ -70,7 +70,10 @@ impl Context {
         id: CertificateId,
         own: Option<AutoRenewal>,
     ) -> Result<RenewalView, Error> {
-        let record = self.readable(actor, id, Action::CertificatesEdit).await?;
+        let asked = self.readable(actor, id, Action::CertificatesEdit).await?;
+        // The setting is the lineage's: what renews next is its newest certificate, and need not be the one that is named.
+        let record = self.newest_of(asked).await?;
+        let id = record.value.id;
         let mut change = self.change(actor, self.now())?;
         let earlier: Option<Versioned<RenewalPlan>> = self.find(&record.value.lineage.to_string()).await?;
         let spread = u64::from_be_bytes(change.random.take()?);
@@ -100,6 +103,15 @@ impl Context {
                 self.view(&record.value, Some(plan)).await
             }
         }
+    }
+
+    /// The certificate that the lineage of another has come to.
+    async fn newest_of(&self, mut record: Versioned<CertificateRecord>) -> Result<Versioned<CertificateRecord>, Error> {
+        while let Some(next) = record.value.replaced_by {
+            let Some(next) = self.find(&next.to_string()).await? else { break };
+            record = next;
+        }
+        Ok(record)
     }
 
     /// Brings the renewal of a certificate forward for somebody who may edit it.
