@@ -75,6 +75,8 @@ run_examples() {
 }
 
 check_dependencies() {
+  # Also what only other platforms build.
+  cargo fetch
   cargo deny --offline --config .ci/deny.toml check licenses bans sources
   if timeout 60 cargo deny --config .ci/deny.toml fetch db > "$work/log" 2>&1; then
     cargo deny --offline --config .ci/deny.toml check advisories
