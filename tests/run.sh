@@ -16,7 +16,7 @@ declare -A examples=(
   [policy_test]=""
   [quickstart]="--out $work/quickstart --name a.example.com"
   [simulate]="--seeds 2000"
-  [year]="--certificates 2000"
+  [year]="--certificates 500"
 )
 
 step() {
