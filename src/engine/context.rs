@@ -190,14 +190,9 @@ impl Change<'_> {
         self.batch.push(Write::Delete { key: value.key(), version });
     }
 
-    /// Deletes a document that is still as it was read.
+    /// Deletes a document, whatever it says, that is still as it was read.
     pub(super) fn remove(&mut self, document: &Document) {
         self.batch.push(Write::Delete { key: document.key.clone(), version: document.version });
-    }
-
-    /// Deletes a document, whatever it says, that still has the version it was read with.
-    pub(super) fn delete_key(&mut self, key: Key, version: Version) {
-        self.batch.push(Write::Delete { key, version });
     }
 
     /// Demands that a value, on which the change was decided, is still the one that was read.

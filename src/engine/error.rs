@@ -149,6 +149,11 @@ impl Error {
         Self::Encoding { reason: error.to_string() }
     }
 
+    /// A conflict, as a verb tells it that does not decide anew.
+    pub(super) fn contended(self) -> Self {
+        if self.is_conflict() { Self::Contended } else { self }
+    }
+
     pub(super) fn is_conflict(&self) -> bool {
         matches!(self, Self::Store(StoreError::Conflict { .. }))
     }

@@ -157,7 +157,7 @@ impl Context {
         // What was just switched off is off.
         change.check(application.value.key(), application.version);
         change.event(Some(application.value.id), EventKind::PrivateKeyRead { certificate: id })?;
-        change.commit().await.map_err(contended)?;
+        change.commit().await.map_err(Error::contended)?;
         Ok(opened)
     }
 
@@ -181,7 +181,7 @@ impl Context {
         let mut change = self.change(actor, self.now())?;
         change.update(&record, version)?;
         change.event(record.application, EventKind::CertificateTagged { certificate: id })?;
-        change.commit().await.map_err(contended)?;
+        change.commit().await.map_err(Error::contended)?;
         Ok(record)
     }
 
@@ -203,7 +203,7 @@ impl Context {
         }
         change.delete(&record.value, record.version);
         change.event(record.value.application, EventKind::CertificateDeleted { certificate: id })?;
-        change.commit().await.map_err(contended).map(drop)
+        change.commit().await.map_err(Error::contended).map(drop)
     }
 
     /// Takes a certificate that was issued elsewhere into an Application's inventory.
@@ -256,13 +256,9 @@ impl Context {
         change.create(&serial_claim(None, &record.serial, id))?;
         change.create(&record)?;
         change.event(Some(import.application), EventKind::CertificateImported { certificate: id })?;
-        change.commit().await.map_err(contended)?;
+        change.commit().await.map_err(Error::contended)?;
         Ok(ImportOutcome::Imported(Box::new(record)))
     }
-}
-
-fn contended(error: Error) -> Error {
-    if error.is_conflict() { Error::Contended } else { error }
 }
 
 /// A certificate to take over into an inventory.

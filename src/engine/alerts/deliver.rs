@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use std::sync::Arc;
 
-use crate::domain::{Actor, AlertRecord, Attempt, Channel, Delivery, EventKind, Octets};
+use crate::domain::{AlertRecord, Attempt, Channel, Delivery, EventKind, Octets};
 use crate::engine::context::{Context, Versioned};
 use crate::engine::due::{Work, claim, item};
 use crate::engine::error::Error;
@@ -21,8 +21,7 @@ impl Context {
             self.remove(&Versioned { value: notification, version: hit.document.version }).await?;
             return Ok(Work::Removed);
         }
-        let engine = Actor::engine();
-        let mut change = self.change(&engine, self.now())?;
+        let mut change = self.change_by_engine()?;
         let now = change.now;
         let jitter: [u8; 10] = change.random.take()?;
         let mut due = Vec::new();
@@ -83,8 +82,7 @@ impl Context {
         Versioned { value: mut notification, version }: Versioned<Notification<Octets>>,
         attempts: Vec<(usize, Attempt)>,
     ) -> Result<Work, Error> {
-        let engine = Actor::engine();
-        let mut change = self.change(&engine, self.now())?;
+        let mut change = self.change_by_engine()?;
         let mut work = Work::Notified;
         for (at, attempt) in attempts {
             let Some(channel) = notification.channels.get_mut(at) else { continue };

@@ -4,7 +4,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::follow_up::FollowUp;
 use crate::domain::{
-    Actor, AlertOn, AlertRecord, AlertState, CertificateRecord, CertificateStatus, IssuerRecord, IssuerState, Octets,
+    AlertOn, AlertRecord, AlertState, CertificateRecord, CertificateStatus, IssuerRecord, IssuerState, Octets,
 };
 use crate::engine::context::{Change, Context, Versioned, decode};
 use crate::engine::due::{Work, item};
@@ -35,8 +35,7 @@ impl Context {
                 Ok(Work::Removed)
             }
             Some((alert, lead)) => {
-                let engine = Actor::engine();
-                let mut change = self.change(&engine, self.now())?;
+                let mut change = self.change_by_engine()?;
                 match alert.on {
                     AlertOn::CaExpiry { .. } => {
                         self.watch_few(alert, self.issuer_endings().await?, watch, &mut change).await?
@@ -165,8 +164,7 @@ impl Context {
             self.remove(&window).await?;
             return Ok(Work::Removed);
         };
-        let engine = Actor::engine();
-        let mut change = self.change(&engine, self.now())?;
+        let mut change = self.change_by_engine()?;
         let mut follow_up = FollowUp::new(self);
         match follow_up.ending(&alert, &record, change.now).await? {
             Some(item) => {

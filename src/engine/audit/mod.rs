@@ -8,7 +8,7 @@ mod prune;
 mod verify;
 
 use crate::crypto;
-use crate::domain::{Actor, AuditBlock, AuditHead, Event, SealedEvent, event_digest};
+use crate::domain::{AuditBlock, AuditHead, Event, SealedEvent, event_digest};
 use crate::engine::alerts::FollowUp;
 use crate::engine::context::{Change, Context, Versioned, decode};
 use crate::engine::deploy::Synced;
@@ -52,8 +52,7 @@ impl Context {
         if hits.is_empty() {
             return Ok(0);
         }
-        let engine = Actor::engine();
-        let mut change = self.change(&engine, self.now())?;
+        let mut change = self.change_by_engine()?;
         let before: Option<Versioned<ChainHead>> = self.find(ChainHead::ID).await?;
         let number = before.as_ref().map_or(1, |before| before.value.head.number + 1);
         let mut list = Vec::with_capacity(hits.len());

@@ -48,12 +48,11 @@ impl Context {
         if block.value.sealed_at >= before || self.is_referred_to(list).await? {
             return Ok(None);
         }
-        let engine = Actor::engine();
-        let mut change = self.change(&engine, self.now())?;
+        let mut change = self.change_by_engine()?;
         let keys: Vec<Key> = list.iter().map(|each| Key::new(Event::KIND, each.id.to_string())).collect();
         let count = list.len();
         for document in self.store.get(&keys).await?.into_iter().flatten() {
-            change.delete_key(document.key, document.version);
+            change.remove(&document);
         }
         // One block without events is enough to say what the next one follows.
         if let Some(before) = self.find::<AuditBlock>(&AuditBlock::id_of(number.saturating_sub(1))).await? {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::{
-    Actor, ApplicationId, CertificateId, CertificateRecord, Deployment, Event, EventKind, SyncRecord, SyncState,
+    ApplicationId, CertificateId, CertificateRecord, Deployment, Event, EventKind, SyncRecord, SyncState,
 };
 use crate::engine::context::{Change, Context, Versioned, decode};
 use crate::engine::due::{Work, item};
@@ -39,8 +39,7 @@ impl Context {
     /// Turns a task into wishes of deployments. Two tasks of one lineage conflict, and one of them comes up again.
     pub(in crate::engine) async fn task_due(&self, hit: &Hit) -> Result<Work, Error> {
         let task: SyncTask = item(hit)?;
-        let engine = Actor::engine();
-        let mut change = self.change(&engine, self.now())?;
+        let mut change = self.change_by_engine()?;
         match self.find::<CertificateRecord>(&task.certificate.to_string()).await? {
             Some(record) => {
                 for sync in self.active_syncs(task.application).await? {

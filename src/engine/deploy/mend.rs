@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use super::work::Held;
-use crate::domain::{Actor, Deployment, RemoteName};
+use crate::domain::{Deployment, RemoteName};
 use crate::engine::context::Context;
 use crate::engine::error::Error;
 use crate::engine::schema::{RemoteClaim, deployment_id};
@@ -12,8 +12,7 @@ impl Context {
     /// This worker came back too late: what it did at the target may not be what is recorded. Whoever has the names now
     /// looks at once; what nobody has is recorded anew, to be removed.
     pub(super) async fn mend(&self, held: &Held, names: &[RemoteName]) -> Result<(), Error> {
-        let engine = Actor::engine();
-        let mut change = self.change(&engine, self.now())?;
+        let mut change = self.change_by_engine()?;
         let own = deployment_id(held.deployment.sync, held.deployment.lineage);
         let mut owners = vec![own.clone()];
         let mut orphans = Vec::new();

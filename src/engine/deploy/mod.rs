@@ -23,7 +23,3 @@ use crate::engine::error::Error;
 fn no_sync(id: impl std::fmt::Display) -> Error {
     Error::not_found(<SyncRecord as crate::engine::schema::Entity>::KIND, id)
 }
-
-fn contended(error: Error) -> Error {
-    if error.is_conflict() { Error::Contended } else { error }
-}

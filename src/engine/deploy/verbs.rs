@@ -1,7 +1,7 @@
 //! The verbs on syncs. None waits for a target: what they ask for is due work.
 
 use super::follow_up::syncs_of;
-use super::{contended, no_sync};
+use super::no_sync;
 use crate::domain::{
     Action, Actor, Application, ApplicationId, CertificateId, CertificateRecord, EventKind, SyncId, SyncRecord,
     SyncSpec, SyncState,
@@ -95,7 +95,7 @@ impl Context {
         }
         self.walk(id, WalkStage::Deployments, &mut change).await?;
         change.event(Some(sync.application), EventKind::SyncDeleted { sync: id })?;
-        change.commit().await.map_err(contended).map(drop)
+        change.commit().await.map_err(Error::contended).map(drop)
     }
 
     /// One page of an Application's syncs.
@@ -121,7 +121,7 @@ impl Context {
         };
         self.walk(id, stage, &mut change).await?;
         change.check(sync.value.key(), sync.version);
-        change.commit().await.map_err(contended).map(drop)
+        change.commit().await.map_err(Error::contended).map(drop)
     }
 
     /// Takes a certificate's lineage out of a sync for good: it joins those that are excepted.
@@ -149,7 +149,7 @@ impl Context {
         change.update(&sync, version)?;
         self.reconsider(&sync, &record, &mut change).await?;
         change.event(Some(sync.application), EventKind::SyncSaved { sync: id })?;
-        change.commit().await.map_err(contended)?;
+        change.commit().await.map_err(Error::contended)?;
         Ok(sync)
     }
 

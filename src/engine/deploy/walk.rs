@@ -4,7 +4,7 @@ use time::Duration;
 
 use super::follow_up::wish_for;
 use super::status::deployments_of;
-use crate::domain::{Actor, ApplicationId, CertificateId, CertificateRecord, Deployment, SyncRecord, SyncState};
+use crate::domain::{ApplicationId, CertificateId, CertificateRecord, Deployment, SyncRecord, SyncState};
 use crate::engine::context::{Change, Context, Versioned, decode};
 use crate::engine::due::{Work, item};
 use crate::engine::error::Error;
@@ -21,8 +21,7 @@ impl Context {
     pub(in crate::engine) async fn sync_walk_due(&self, hit: &Hit) -> Result<Work, Error> {
         let walk: SyncWalk = item(hit)?;
         let version = hit.document.version;
-        let engine = Actor::engine();
-        let mut change = self.change(&engine, self.now())?;
+        let mut change = self.change_by_engine()?;
         let Some(sync) = self.find::<SyncRecord>(&walk.sync.to_string()).await? else {
             change.delete(&walk, version);
             change.commit().await?;

@@ -6,7 +6,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::lease::{self, Access};
 use crate::domain::{
-    Actor, Application, CertificateRecord, Deployment, DeploymentState, EventKind, NameValues, OnRenewal, RemoteName,
+    Application, CertificateRecord, Deployment, DeploymentState, EventKind, NameValues, OnRenewal, RemoteName,
     SyncRecord, Wish, back_off,
 };
 use crate::engine::context::{Change, Context, Versioned};
@@ -60,8 +60,7 @@ impl Context {
         let version = hit.document.version;
         let sync = self.find::<SyncRecord>(&deployment.sync.to_string()).await?.map(|sync| sync.value);
         let target = self.targets.get(deployment.target.as_str()).cloned();
-        let engine = Actor::engine();
-        let mut change = self.change(&engine, self.now())?;
+        let mut change = self.change_by_engine()?;
         // A process without the target leaves it to those that have it.
         let Some(target) = target.filter(|_| sync.as_ref().is_none_or(SyncRecord::works)) else {
             let aside = change.now + ASIDE;
@@ -214,8 +213,7 @@ impl Context {
 
     /// Records what came of an attempt, and gives the target back.
     async fn conclude(&self, held: &Held, pursued: Pursued) -> Result<Work, Error> {
-        let engine = Actor::engine();
-        let mut change = self.change(&engine, self.now())?;
+        let mut change = self.change_by_engine()?;
         let Pursued { deployment, events, seen, cleared, trouble } = pursued;
         let names: Vec<RemoteName> = deployment.places.iter().map(|place| place.remote.name.clone()).collect();
         for event in events {

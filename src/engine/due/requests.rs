@@ -40,8 +40,7 @@ impl Context {
 
     /// Ends a request that nobody decided on in time.
     async fn expire_due(&self, mut request: CertificateRequest, version: Version) -> Result<Work, Error> {
-        let engine = Actor::engine();
-        let mut change = self.change(&engine, self.now())?;
+        let mut change = self.change_by_engine()?;
         let RequestState::AwaitingApproval(approval) = request.state else { return Ok(Work::Nothing) };
         if approval.expires_at > change.now {
             return Ok(Work::Nothing);

@@ -2,7 +2,7 @@
 
 use time::{Duration, OffsetDateTime};
 
-use crate::domain::{Actor, IssuerId, RenewalBudget};
+use crate::domain::{IssuerId, RenewalBudget};
 use crate::engine::context::{Context, Versioned};
 use crate::engine::error::Error;
 use crate::engine::schema::{MeterPlace, RenewalMeter};
@@ -44,9 +44,8 @@ impl Context {
         budget: RenewalBudget,
         wanted: usize,
     ) -> Result<Allowance, Error> {
-        let engine = Actor::engine();
         for _ in 0..MOST_ATTEMPTS {
-            let mut change = self.change(&engine, self.now())?;
+            let mut change = self.change_by_engine()?;
             let worker = u64::from_be_bytes(change.random.take()?);
             let earlier: Option<Versioned<RenewalMeter>> = self.find(&issuer.to_string()).await?;
             let fresh = RenewalMeter { issuer, minute: 0, used: 0, places: Vec::new() };
@@ -70,13 +69,12 @@ impl Context {
     /// Gives a place back. That it fails costs nothing but time.
     pub(super) async fn give_back(&self, allowance: &Allowance) -> Result<(), Error> {
         let Some(worker) = allowance.worker else { return Ok(()) };
-        let engine = Actor::engine();
         for _ in 0..MOST_ATTEMPTS {
             let Some(mut meter) = self.find::<RenewalMeter>(&allowance.issuer.to_string()).await? else {
                 return Ok(());
             };
             meter.value.places.retain(|place| place.worker != worker);
-            let mut change = self.change(&engine, self.now())?;
+            let mut change = self.change_by_engine()?;
             change.update(&meter.value, meter.version)?;
             match change.commit().await {
                 Err(error) if error.is_conflict() => {}

@@ -130,8 +130,7 @@ impl Context {
     async fn put_off(&self, plan: Versioned<RenewalPlan>, until: time::OffsetDateTime) -> Result<Work, Error> {
         let Versioned { value: mut plan, version } = plan;
         plan.put_off(until);
-        let engine = Actor::engine();
-        let mut change = self.change(&engine, self.now())?;
+        let mut change = self.change_by_engine()?;
         change.update(&plan, version)?;
         Ok(claim(change).await?.map_or(Work::TakenByOthers, |_| Work::Postponed))
     }
@@ -167,8 +166,7 @@ impl Context {
     async fn replan(&self, case: Case) -> Result<Work, Error> {
         let Case { plan: Versioned { value: mut plan, version }, standing, setting, .. } = case;
         plan.reschedule(setting.as_ref());
-        let engine = Actor::engine();
-        let mut change = self.change(&engine, self.now())?;
+        let mut change = self.change_by_engine()?;
         standing.check(&mut change);
         change.update(&plan, version)?;
         Ok(claim(change).await?.map_or(Work::TakenByOthers, |_| Work::Rescheduled))
@@ -194,8 +192,7 @@ impl Context {
         let around = |reason: &Ineligibility| {
             matches!(reason, Ineligibility::NotAttached | Ineligibility::MethodDisabled | Ineligibility::IssuerInactive)
         };
-        let engine = Actor::engine();
-        let mut change = self.change(&engine, self.now())?;
+        let mut change = self.change_by_engine()?;
         standing.check(&mut change);
         if let Some(issuer) = &issuer {
             change.check(issuer.value.key(), issuer.version);
@@ -217,7 +214,7 @@ impl Context {
     async fn attempt(&self, case: Case) -> Result<Work, Error> {
         let Case { plan: Versioned { value: mut plan, version }, record, setting, .. } = case;
         let engine = Actor::engine();
-        let mut change = self.change(&engine, self.now())?;
+        let mut change = self.change_by_engine()?;
         let attempts = plan.attempts().saturating_add(1);
         let backoff = plan.life().retry_at(attempts, None, (change.now, plan.spread));
         plan.state = RenewalState::Trying { attempts, due_at: backoff.max(change.now + LEASE) };
@@ -257,8 +254,7 @@ impl Context {
 
     async fn retry(&self, plan: Versioned<RenewalPlan>, error: &str) -> Result<Work, Error> {
         let Versioned { value: mut plan, version } = plan;
-        let engine = Actor::engine();
-        let mut change = self.change(&engine, self.now())?;
+        let mut change = self.change_by_engine()?;
         let attempts = plan.attempts().max(1);
         let spread = u64::from_be_bytes(change.random.take()?);
         let due_at = plan.life().retry_at(attempts, None, (change.now, spread));
@@ -281,8 +277,7 @@ impl Context {
 
     async fn leave_to_people(&self, plan: Versioned<RenewalPlan>, reason: &str) -> Result<Work, Error> {
         let Versioned { value: mut plan, version } = plan;
-        let engine = Actor::engine();
-        let mut change = self.change(&engine, self.now())?;
+        let mut change = self.change_by_engine()?;
         let attempts = plan.attempts();
         if plan.tells(reason, attempts) {
             let (certificate, reason) = (plan.certificate, reason.to_owned());
@@ -295,8 +290,7 @@ impl Context {
 
     /// Refused by rules: until one of them is changed. That none was in between is checked by the commit.
     async fn blocked(&self, plan: Versioned<RenewalPlan>, refusal: &Refusal, setting: &Setting) -> Result<Work, Error> {
-        let engine = Actor::engine();
-        let mut change = self.change(&engine, self.now())?;
+        let mut change = self.change_by_engine()?;
         setting.check(&mut change);
         let mut blocked = plan.value.clone();
         let reason = refusal.violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
@@ -311,8 +305,7 @@ impl Context {
 
     /// A plan whose certificate will not be renewed any more goes.
     pub(super) async fn end(&self, plan: Versioned<RenewalPlan>, told: Option<&str>) -> Result<Work, Error> {
-        let engine = Actor::engine();
-        let mut change = self.change(&engine, self.now())?;
+        let mut change = self.change_by_engine()?;
         if let Some(reason) = told {
             let (certificate, attempts) = (plan.value.certificate, plan.value.attempts());
             let reason = reason.to_owned();
@@ -336,13 +329,12 @@ impl Context {
     /// Lets a renewal be due now, before all others, for a certificate that is to be replaced. `false` if it can not renew by
     /// itself: its key is with the client, or a protocol's client renews it, or it has ended.
     pub(in crate::engine) async fn bring_forward(&self, record: &CertificateRecord) -> Result<bool, Error> {
-        let engine = Actor::engine();
         let is_fit = renews_itself(record) && record.replaced_by.is_none() && record.validity.not_after() > self.now();
         if !is_fit || record.state != CertificateState::Active {
             return Ok(false);
         }
         for _ in 0..PAGES {
-            let mut change = self.change(&engine, self.now())?;
+            let mut change = self.change_by_engine()?;
             let spread = u64::from_be_bytes(change.random.take()?);
             let earlier: Option<Versioned<RenewalPlan>> = self.find(&record.lineage.to_string()).await?;
             let planned = earlier.as_ref().map(|plan| plan.value.clone()).or_else(|| RenewalPlan::new(record, spread));

@@ -6,8 +6,7 @@ use std::collections::hash_map::Entry;
 
 use super::succeed::{Standing, plan_by, renews_itself};
 use crate::domain::{
-    Actor, ApplicationId, CertificateId, CertificateRecord, CertificateState, EventId, ProfileId, RenewalPlan,
-    RenewalState,
+    ApplicationId, CertificateId, CertificateRecord, CertificateState, EventId, ProfileId, RenewalPlan, RenewalState,
 };
 use crate::engine::context::{Change, Context, Versioned, decode};
 use crate::engine::due::{Work, claim, item};
@@ -50,13 +49,12 @@ impl Context {
     pub(in crate::engine) async fn renewal_walk_due(&self, hit: &Hit) -> Result<Work, Error> {
         let mut walk: RenewalWalk = item(hit)?;
         let mut version = hit.document.version;
-        let engine = Actor::engine();
         let mut written = 0;
         for _ in 0..PAGES {
             let hits = self.store.scan(&page_of(&walk)).await?;
             let (plans, standing) = self.plans_of(&walk, &hits).await?;
             written += plans.len();
-            let mut change = self.change(&engine, self.now())?;
+            let mut change = self.change_by_engine()?;
             for plan in &plans {
                 put(plan, &mut change)?;
             }
@@ -80,9 +78,8 @@ impl Context {
     }
 
     async fn one_by_one(&self, plans: &[Written], standing: &Standing) -> Result<Work, Error> {
-        let engine = Actor::engine();
         for plan in plans {
-            let mut change = self.change(&engine, self.now())?;
+            let mut change = self.change_by_engine()?;
             put(plan, &mut change)?;
             standing.check(&mut change);
             claim(change).await?;
@@ -154,8 +151,7 @@ impl Context {
         standing: &Standing,
     ) -> Result<Option<Written>, Error> {
         let Some(existing) = existing else {
-            let engine = Actor::engine();
-            let mut change = self.change(&engine, self.now())?;
+            let mut change = self.change_by_engine()?;
             let spread = u64::from_be_bytes(change.random.take()?);
             let Some(mut plan) = RenewalPlan::new(record, spread) else { return Ok(None) };
             plan_by(&mut plan, record, standing);

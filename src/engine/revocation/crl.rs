@@ -63,7 +63,7 @@ impl Context {
     pub(in crate::engine) async fn publish_due(&self, hit: &Hit) -> Result<Work, Error> {
         let mut crl: CrlRecord = item(hit)?;
         let engine = Actor::engine();
-        let mut change = self.change(&engine, self.now())?;
+        let mut change = self.change_by_engine()?;
         crl.take(change.now);
         change.update(&crl, hit.document.version)?;
         let Some(version) = claim(change).await? else { return Ok(Work::TakenByOthers) };
@@ -90,7 +90,7 @@ impl Context {
         settings: CrlSettings,
         now: OffsetDateTime,
     ) -> Result<bool, Error> {
-        let (id, engine) = (taken.document_id(), Actor::engine());
+        let id = taken.document_id();
         let next_update = now + settings.validity.as_duration();
         let chunks = der.chunks(CrlPart::OCTETS);
         let parts = u32::try_from(chunks.len()).map_err(Error::encoding)?;
@@ -101,7 +101,7 @@ impl Context {
             if crl.number != taken.number {
                 return Ok(false);
             }
-            let mut change = self.change(&engine, self.now())?;
+            let mut change = self.change_by_engine()?;
             if let Some(before) = &crl.published {
                 self.delete_parts(&id, before, &mut change).await?;
             }
@@ -162,9 +162,8 @@ impl Context {
     /// Forgets what stood on a list that was made after its end (RFC 5280 section 3.3). What can not be forgotten now
     /// stands on the next list, too.
     async fn forget(&self, ended: Vec<Versioned<RevokedCertificate>>) {
-        let engine = Actor::engine();
         for some in ended.chunks(MAX_BATCH_WRITES) {
-            let Ok(mut change) = self.change(&engine, self.now()) else { return };
+            let Ok(mut change) = self.change_by_engine() else { return };
             some.iter().for_each(|each| change.delete(&each.value, each.version));
             if let Err(error) = change.commit().await {
                 tracing::debug!(%error, "ended entries stay on the next CRL");

@@ -29,7 +29,7 @@ impl Context {
     pub(in crate::engine) async fn incident_due(&self, hit: &Hit) -> Result<Work, Error> {
         let mut incident: Incident = item(hit)?;
         let engine = Actor::engine();
-        let mut change = self.change(&engine, self.now())?;
+        let mut change = self.change_by_engine()?;
         incident.due = Some(change.now + LEASE);
         change.update(&incident, hit.document.version)?;
         let Some(version) = claim(change).await? else { return Ok(Work::TakenByOthers) };

@@ -9,9 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use time::{Duration, OffsetDateTime};
 
 use super::crl::sign_verified;
-use crate::domain::{
-    Actor, CertificateRecord, CertificateState, IssuerId, IssuerRecord, OcspResponder, OcspSettings, Octets,
-};
+use crate::domain::{CertificateRecord, CertificateState, IssuerId, IssuerRecord, OcspResponder, OcspSettings, Octets};
 use crate::engine::cache::Issuer;
 use crate::engine::context::{Context, Versioned, decode};
 use crate::engine::due::{Work, item};
@@ -194,8 +192,7 @@ impl Context {
 
     /// Keeps an answer for other processes; that this fails hurts nobody who asks.
     async fn keep(&self, answer: &OcspAnswer, earlier: Option<Version>) {
-        let engine = Actor::engine();
-        let Ok(mut change) = self.change(&engine, self.now()) else { return };
+        let Ok(mut change) = self.change_by_engine() else { return };
         let put = match earlier {
             Some(version) => change.update(answer, version),
             None => change.create(answer),

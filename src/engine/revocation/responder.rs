@@ -45,7 +45,7 @@ impl Context {
             self.remove(&Versioned { value: responder, version }).await?;
             return Ok(Work::Removed);
         }
-        let mut change = self.change(&engine, self.now())?;
+        let mut change = self.change_by_engine()?;
         responder.due = change.now + LEASE;
         if !responder.next.as_ref().is_some_and(|next| is_worth_signing(next, change.now)) {
             responder.next = Some(self.prepare_responder(&issuer, &mut change).await?);
