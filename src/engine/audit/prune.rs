@@ -1,4 +1,4 @@
-//! Pruning the trail: bodies of old events go, the chain of digests stays.
+//! Pruning the trail: old events go with their blocks, but for the last of these, which the chain goes on from.
 
 use time::OffsetDateTime;
 

@@ -20,8 +20,8 @@ pub struct Retention {
     pub certificates: Option<Span>,
     /// Requests that came to nothing, from their end on; 90 days. A request with a certificate goes with the certificate.
     pub requests: Option<Span>,
-    /// Events that are sealed in the audit chain, and mass revocations that are over; 400 days. The digests of events stay
-    /// in the chain.
+    /// Events that are sealed in the audit chain, and mass revocations that are over; 400 days. The chain goes on from the
+    /// last block that was pruned.
     pub events: Option<Span>,
 }
 
