@@ -1,6 +1,9 @@
 //! An engine over a given store with a clock that stands still, a root, a profile and members in every role.
 #![allow(dead_code, reason = "each test uses its part")]
 
+#[path = "stores.rs"]
+pub(crate) mod stores;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
