@@ -18,8 +18,7 @@ async fn a_certificate_is_asked_for_approved_renewed_and_revoked() {
     alice.set_member(application, Member { principal: principal("user:bob"), role: Role::Auditor }).await.unwrap();
     let steps = [ApprovalStep::new(1, [principal("user:bob")])];
     alice.save_approval_policy(application, ApprovalPolicySpec::new(slug("all"), steps)).await.unwrap();
-    let Outcome::Pending(pending) =
-        world.session("otto").submit(&world.enrollment("b.example.com")).await.unwrap()
+    let Outcome::Pending(pending) = world.session("otto").submit(&world.enrollment("b.example.com")).await.unwrap()
     else {
         panic!("nobody need approve")
     };
@@ -32,7 +31,13 @@ async fn a_certificate_is_asked_for_approved_renewed_and_revoked() {
         world.clock.advance(HOURS);
         world.engine.run_due(100).await.unwrap();
     }
-    let count = |view: &str| cluster.sql(&database, &format!("SELECT count(*) FROM \"{}\".{view}", place.schema)).trim().parse::<u32>().unwrap();
+    let count = |view: &str| {
+        cluster
+            .sql(&database, &format!("SELECT count(*) FROM \"{}\".{view}", place.schema))
+            .trim()
+            .parse::<u32>()
+            .unwrap()
+    };
     for view in ["applications", "profiles", "certificates", "requests", "events"] {
         assert!(count(view) > 0, "{view} is empty");
     }

@@ -37,7 +37,12 @@ async fn every_statement_seeks() {
         }
     }
     for chunk in (0..DOCUMENTS).collect::<Vec<_>>().chunks(500) {
-        let writes = chunk.iter().flat_map(|number| put(&format!("{number:04}"), Expect::Absent).writes).collect();
+        let mut writes: Vec<_> =
+            chunk.iter().flat_map(|number| put(&format!("{number:04}"), Expect::Absent).writes).collect();
+        for write in &mut writes {
+            let Write::Put { entries, .. } = write else { unreachable!() };
+            entries.push(IndexEntry::new("same", "x"));
+        }
         store.commit(Batch { writes }).await.unwrap();
     }
     cluster.clear_log();
@@ -56,6 +61,8 @@ async fn every_statement_seeks() {
     store.commit(batch).await.unwrap();
     let claim = Claim { index: "due".into(), to: "2000".into(), lease: IndexEntry::new("due", "9"), limit: 10 };
     assert_eq!(store.claim(&claim).await.unwrap().len(), 10);
+    let claim = Claim { index: "same".into(), to: "y".into(), lease: IndexEntry::new("same", "z"), limit: 10 };
+    assert_eq!(store.claim(&claim).await.unwrap().len(), 10);
     let log = cluster.log();
     for plan in log.split("Query Text:").skip(1) {
         judge(plan);
@@ -65,14 +72,16 @@ async fn every_statement_seeks() {
 
 #[track_caller]
 fn judge(plan: &str) {
+    let mut reads = false;
     for line in plan.lines() {
-        let is_read = line.contains(" on document") || line.contains(" on entry") || line.contains(" on index_name");
-        assert!(!(is_read && line.contains("Seq Scan")), "a table is read from end to end: {plan}");
+        if line.contains("->") || line.contains("cost=") {
+            reads = line.contains(" on document") || line.contains(" on entry") || line.contains(" on index_name");
+        }
+        assert!(!(reads && line.contains("Seq Scan")), "a table is read from end to end: {plan}");
         // Ten hits, one more to see that there are enough; ten documents of a claim, and the row looked at in vain.
         let rows = line.split("actual rows=").nth(1).and_then(|rest| rest.split(' ').next()?.parse::<usize>().ok());
-        assert!(!is_read || rows.is_none_or(|rows| rows <= 12), "too many rows are read: {plan}");
-        // Where keys are locked, those that have no document leave a row of nothing.
-        assert!(plan.contains("is_written") || !line.contains("Rows Removed by Filter"), "rows are read and thrown away: {plan}");
+        assert!(!reads || rows.is_none_or(|rows| rows <= 12), "too many rows are read: {plan}");
+        assert!(!(reads && line.contains("Rows Removed by")), "rows are read and thrown away: {plan}");
         assert!(!line.trim_start().starts_with("->  Sort") && !line.contains("Hash Join"), "a page is sorted: {plan}");
     }
 }

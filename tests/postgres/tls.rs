@@ -31,7 +31,8 @@ impl Authority {
 }
 
 const SETTINGS: &str = "ssl = on\nssl_ca_file = 'root.crt'";
-const ACCESS: &str = "local all all trust\nhostssl all certified 127.0.0.1/32 cert\nhostssl all all 127.0.0.1/32 trust\n";
+const ACCESS: &str =
+    "local all all trust\nhostssl all certified 127.0.0.1/32 cert\nhostssl all all 127.0.0.1/32 trust\n";
 
 #[tokio::test]
 async fn the_server_proves_who_it_is_and_so_may_the_node() {
@@ -45,12 +46,16 @@ async fn the_server_proves_who_it_is_and_so_may_the_node() {
     ];
     let Some(cluster) = Cluster::start_on_network(SETTINGS, &files) else { return };
     let database = cluster.fresh_name();
-    let url = |user: &str, host: &str, mode: &str| format!("postgres://{user}@{host}:{}/{database}{mode}", cluster.port());
+    let url =
+        |user: &str, host: &str, mode: &str| format!("postgres://{user}@{host}:{}/{database}{mode}", cluster.port());
     let trusting = PostgresOptions::new().root_certificates(&authority.pem);
 
     let store = trusting.connect(&url("postgres", "localhost", "?sslmode=verify-full")).await.unwrap();
     store.commit(put("a", Expect::Absent)).await.unwrap();
-    let encrypted = cluster.sql(&database, "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'chancery'");
+    let encrypted = cluster.sql(
+        &database,
+        "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'chancery'",
+    );
     assert_eq!(encrypted.trim(), "t");
 
     let refused = async |options: &PostgresOptions, url: String| match options.connect(&url).await {

@@ -11,9 +11,7 @@ use std::thread::Thread;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chancery::store::{
-    Batch, Claim, Document, Hit, Key, MemoryStore, Scan, Schema, Store, StoreError, Version,
-};
+use chancery::store::{Batch, Claim, Document, Hit, Key, MemoryStore, Scan, Schema, Store, StoreError, Version};
 
 #[cfg(feature = "postgres")]
 #[path = "postgres.rs"]
