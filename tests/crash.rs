@@ -250,6 +250,9 @@ async fn who_signs_second_answers_with_what_the_first_one_made() {
     let (session, ask) = (scene.world.session("otto"), scene.ask("api.example.com"));
     let late = session.submit(&ask);
     let worker = async {
+        while !scene.hand.has_no_mood_left() {
+            tokio::task::yield_now().await;
+        }
         scene.world.clock.advance(HOURS);
         assert_eq!(scene.world.engine.run_due(10).await.unwrap().issued, 1);
         scene.hand.release();

@@ -236,6 +236,11 @@ impl Hand {
         self.0.signed.lock().unwrap().clone()
     }
 
+    /// Whether every call that it was told of has come.
+    pub(crate) fn has_no_mood_left(&self) -> bool {
+        self.0.moods.lock().unwrap().is_empty()
+    }
+
     /// Lets a call that waits go on.
     pub(crate) fn release(&self) {
         self.0.gate.notify_one();

@@ -13,7 +13,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chancery::store::{Batch, Claim, Document, Hit, Key, MemoryStore, Scan, Schema, Store, StoreError, Version};
 
+// Tests of that store have it themselves, too.
 #[cfg(feature = "postgres")]
+#[allow(clippy::duplicate_mod, reason = "a binary may need it here and of its own")]
 #[path = "postgres.rs"]
 mod cluster;
 
