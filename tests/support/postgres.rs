@@ -36,6 +36,11 @@ impl Cluster {
         Self::start_with(settings, Some((port, files)))
     }
 
+    /// One whose machine never loses power: for tests that end processes only, and write much.
+    pub(crate) fn start_without_fsync() -> Option<Self> {
+        Self::start_with("fsync = off\nfull_page_writes = off", None)
+    }
+
     /// One for all tests of a binary. Each takes a database of its own.
     pub(crate) fn shared() -> Option<&'static Self> {
         static SHARED: OnceLock<Option<Cluster>> = OnceLock::new();

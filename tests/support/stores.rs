@@ -60,7 +60,8 @@ fn postgres() -> Arc<dyn Store> {
     static PLACES: AtomicU32 = AtomicU32::new(0);
     static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
     let runtime = RUNTIME.get_or_init(|| tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap());
-    let cluster = cluster::Cluster::shared().expect("PostgreSQL is installed");
+    static CLUSTER: OnceLock<cluster::Cluster> = OnceLock::new();
+    let cluster = CLUSTER.get_or_init(|| cluster::Cluster::start_without_fsync().expect("PostgreSQL is installed"));
     let schema = format!("place_{}", PLACES.fetch_add(1, Ordering::Relaxed));
     let options = chancery::store::postgres::PostgresOptions::new().schema(schema).pool_size(2);
     let opening = std::thread::spawn(move || runtime.block_on(options.connect(&cluster.url("postgres"))));
