@@ -16,7 +16,7 @@ use chancery::domain::{
 use chancery::engine::{Engine, Error, Import, Outcome, Session};
 use chancery::sealer::SealError;
 use chancery::signer::{Signer, SoftwareSigner};
-use chancery::store::{Batch, Document, Hit, Key, MemoryStore, Scan, Schema, Store, StoreError, Version};
+use chancery::store::{Batch, Claim, Document, Hit, Key, MemoryStore, Scan, Schema, Store, StoreError, Version};
 use chancery::x509::{
     Attribute, BasicConstraints, BlockedKeys, Csr, KeyAlgorithm, KeyUsage, KeyUsages, SignatureAlgorithm,
 };
@@ -277,6 +277,10 @@ impl Store for Meddler {
             }
         }
         self.inner.commit(batch).await
+    }
+
+    async fn claim(&self, claim: &Claim) -> Result<Vec<Hit>, StoreError> {
+        self.inner.claim(claim).await
     }
 }
 

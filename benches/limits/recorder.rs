@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chancery::store::{
-    Batch, Document, Expect, Hit, IndexEntry, Key, MAX_BATCH_WRITES, Scan, Schema, Store, StoreError, Version, Write,
+    Batch, Claim, Document, Expect, Hit, IndexEntry, Key, MAX_BATCH_WRITES, Scan, Schema, Store, StoreError, Version,
+    Write,
 };
 
 /// A store in which the last document of each kind can be looked up as it was put.
@@ -60,6 +61,10 @@ impl Store for Recorder {
         let puts: Vec<Write> = batch.writes.iter().filter(kept).cloned().collect();
         self.puts.lock().unwrap().extend(puts);
         self.inner.commit(batch).await
+    }
+
+    async fn claim(&self, claim: &Claim) -> Result<Vec<Hit>, StoreError> {
+        self.inner.claim(claim).await
     }
 }
 

@@ -8,7 +8,7 @@ use futures_channel::oneshot;
 
 use super::Sabotage;
 use super::stage::{Stage, lock};
-use crate::store::{Batch, Document, Expect, Hit, Key, Scan, Schema, Store, StoreError, Version, Write};
+use crate::store::{Batch, Claim, Document, Expect, Hit, Key, Scan, Schema, Store, StoreError, Version, Write};
 
 /// A node's connection to the store that all nodes share.
 #[derive(Clone, Debug)]
@@ -50,32 +50,60 @@ impl SimulatedStore {
         }
     }
 
-    /// Commits in an act of the world's: a node that crashes meanwhile does not take the commit back.
-    async fn commit_outside(&self, batch: Batch) -> Result<Version, StoreError> {
+    async fn change<T>(&self, call: impl Future<Output = Result<T, StoreError>> + Send) -> Result<T, StoreError> {
+        self.stage.hesitate().await;
+        let answer = match self.mishap() {
+            None => call.await,
+            Some(Mishap::Before) => Err(unavailable()),
+            Some(Mishap::LostUndone) => Err(unknown()),
+            Some(Mishap::LostDone) => call.await.and(Err(unknown())),
+            Some(Mishap::Never) => std::future::pending().await,
+        };
+        self.stage.hesitate().await;
+        answer
+    }
+
+    /// Changes the store in an act of the world's: a node that crashes meanwhile does not take the change back.
+    async fn outside<T: Send + 'static>(
+        &self,
+        change: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
-        let (stage, inner, sabotage) = (Arc::clone(&self.stage), Arc::clone(&self.inner), self.sabotage);
+        let stage = Arc::clone(&self.stage);
         stage.outside.fetch_add(1, Ordering::SeqCst);
         self.stage.enter(Box::pin(async move {
+            let changed = change.await;
+            stage.outside.fetch_sub(1, Ordering::SeqCst);
+            // Whoever asked may have crashed.
+            let _ = answer.send(changed);
+        }));
+        answered.await.unwrap_or_else(|_| Err(unavailable()))
+    }
+
+    async fn commit_outside(&self, batch: Batch) -> Result<Version, StoreError> {
+        let (stage, inner, sabotage) = (Arc::clone(&self.stage), Arc::clone(&self.inner), self.sabotage);
+        self.outside(async move {
             let batch = match sabotage {
                 Some(Sabotage::VersionsIgnored) => without_fencing(&inner, batch).await,
                 Some(Sabotage::DueForgotten) if stage.is_foul() && stage.strikes(4) => without_due_times(batch),
                 _ => batch,
             };
             if sabotage == Some(Sabotage::CommitsForgotten) && stage.is_foul() && stage.strikes(10) {
-                stage.outside.fetch_sub(1, Ordering::SeqCst);
-                let _ = answer.send(Ok(Version(u64::from(u32::MAX))));
-                return;
+                return Ok(Version(u64::from(u32::MAX)));
             }
             let committed = inner.commit(batch.clone()).await;
             if let Ok(version) = committed {
                 let seen = lock(&stage.model).see(&batch, version, stage.now());
                 stage.judge(seen);
             }
-            stage.outside.fetch_sub(1, Ordering::SeqCst);
-            // Whoever asked may have crashed.
-            let _ = answer.send(committed);
-        }));
-        answered.await.unwrap_or_else(|_| Err(unavailable()))
+            committed
+        })
+        .await
+    }
+
+    async fn claim_outside(&self, claim: Claim) -> Result<Vec<Hit>, StoreError> {
+        let inner = Arc::clone(&self.inner);
+        self.outside(async move { inner.claim(&claim).await }).await
     }
 }
 
@@ -134,15 +162,10 @@ impl Store for SimulatedStore {
     }
 
     async fn commit(&self, batch: Batch) -> Result<Version, StoreError> {
-        self.stage.hesitate().await;
-        let answer = match self.mishap() {
-            None => self.commit_outside(batch).await,
-            Some(Mishap::Before) => Err(unavailable()),
-            Some(Mishap::LostUndone) => Err(unknown()),
-            Some(Mishap::LostDone) => self.commit_outside(batch).await.and(Err(unknown())),
-            Some(Mishap::Never) => std::future::pending().await,
-        };
-        self.stage.hesitate().await;
-        answer
+        self.change(self.commit_outside(batch)).await
+    }
+
+    async fn claim(&self, claim: &Claim) -> Result<Vec<Hit>, StoreError> {
+        self.change(self.claim_outside(claim.clone())).await
     }
 }

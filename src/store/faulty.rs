@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::sequence::Sequence;
-use super::{Batch, Document, Hit, Key, Scan, Schema, Store, StoreError, Version};
+use super::{Batch, Claim, Document, Hit, Key, Scan, Schema, Store, StoreError, Version};
 
 /// Passes every call to the store within, but for those that a script or a seed makes fail.
 ///
@@ -47,12 +47,14 @@ pub enum Verb {
     Scan,
     /// [`Store::commit`].
     Commit,
+    /// [`Store::claim`].
+    Claim,
 }
 
 /// What goes wrong with one call.
 ///
-/// Only a commit can answer [`StoreError::Conflict`] or [`StoreError::Unknown`]; other calls answer
-/// [`StoreError::Unavailable`] instead.
+/// Only a commit can answer [`StoreError::Conflict`], and only a commit or claim [`StoreError::Unknown`]; other calls
+/// answer [`StoreError::Unavailable`] instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Fault {
@@ -154,11 +156,15 @@ impl<S: Store> Store for FaultyStore<S> {
         let first = batch.writes.first().map(|write| write.key().clone());
         self.meet(Verb::Commit, first, self.inner.commit(batch)).await
     }
+
+    async fn claim(&self, claim: &Claim) -> Result<Vec<Hit>, StoreError> {
+        self.meet(Verb::Claim, None, self.inner.claim(claim)).await
+    }
 }
 
 #[derive(Debug, Default)]
 struct Plan {
-    calls: [u64; 4],
+    calls: [u64; 5],
     script: Vec<(Verb, u64, Fault)>,
     chance: Option<Chance>,
     crashed: bool,
@@ -203,7 +209,7 @@ impl Fault {
         match (verb, self, first) {
             (Verb::Commit, Fault::Conflict, Some(key)) => StoreError::Conflict { key },
             (_, Fault::Unavailable | Fault::Conflict, _) => unavailable(),
-            (Verb::Commit, _, _) => StoreError::Unknown { reason: "a fault was injected".into() },
+            (Verb::Commit | Verb::Claim, _, _) => StoreError::Unknown { reason: "a fault was injected".into() },
             (_, _, _) => unavailable(),
         }
     }

@@ -1,8 +1,8 @@
 //! What every store refuses: the port's limits, judged in one place.
 
 use super::{
-    Batch, IndexEntry, Key, MAX_BATCH_WRITES, MAX_BODY_BYTES, MAX_KEY_BYTES, MAX_NAME_BYTES, MAX_SCAN_LIMIT, Over,
-    Scan, StoreError, Write,
+    Batch, Claim, IndexEntry, Key, MAX_BATCH_WRITES, MAX_BODY_BYTES, MAX_KEY_BYTES, MAX_NAME_BYTES, MAX_SCAN_LIMIT,
+    Over, Scan, StoreError, Write,
 };
 
 impl Batch {
@@ -33,6 +33,27 @@ impl Scan {
         at_most("hits asked of a scan", self.limit, MAX_SCAN_LIMIT)?;
         let (Over::Kind(name) | Over::Index(name)) = &self.over;
         validate_name(name)
+    }
+}
+
+impl Claim {
+    /// Judges the claim against the port's limits, with [`StoreError::Invalid`] for the first that is broken.
+    ///
+    /// Every store calls this at the start of [`Store::claim`](super::Store::claim).
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`], with the clause and the value seen.
+    pub fn validate(&self) -> Result<(), StoreError> {
+        if self.limit == 0 {
+            return invalid("a claim asks for no documents".into());
+        }
+        at_most("documents asked of a claim", self.limit, MAX_SCAN_LIMIT)?;
+        validate_name(&self.index)?;
+        validate_entry(&self.lease)?;
+        if self.takes(&self.lease) {
+            return invalid(format!("the lease {:?} of a claim is below its bound {:?}", self.lease.value, self.to));
+        }
+        Ok(())
     }
 }
 
@@ -101,6 +122,27 @@ mod tests {
         assert!(refused(vec![check("", "a".into())]));
         assert!(refused(vec![check("two words", "a".into())]));
         assert!(refused(vec![check("ключ", "a".into())]));
+    }
+
+    #[test]
+    fn a_claim_is_for_something_and_does_not_find_its_own_lease() {
+        let claim = |limit, index: &'static str, value: &str| Claim {
+            index: "due".into(),
+            to: "m".into(),
+            lease: IndexEntry::new(index, value),
+            limit,
+        };
+        for (claim, is_valid) in [
+            (claim(1, "due", "m"), true),
+            (claim(MAX_SCAN_LIMIT, "due", "z"), true),
+            (claim(1, "later", "a"), true),
+            (claim(1, "due", "a"), false),
+            (claim(0, "due", "z"), false),
+            (claim(MAX_SCAN_LIMIT + 1, "due", "z"), false),
+            (claim(1, "two words", "z"), false),
+        ] {
+            assert_eq!(claim.validate().is_ok(), is_valid, "{claim:?}");
+        }
     }
 
     #[test]

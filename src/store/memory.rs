@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -12,7 +12,8 @@ use bytes::Bytes;
 use foldhash::HashMap;
 
 use super::{
-    Batch, Cursor, Document, Expect, Hit, IndexEntry, Key, Order, Over, Scan, Schema, Store, StoreError, Version, Write,
+    Batch, Claim, Cursor, Document, Expect, Hit, IndexEntry, Key, Order, Over, Scan, Schema, Store, StoreError,
+    Version, Write,
 };
 
 /// Keeps documents in memory: for tests, for caches, and as the model that other stores are compared with.
@@ -76,6 +77,11 @@ impl Store for MemoryStore {
         let mut state = self.write();
         state.judge(&batch)?;
         Ok(state.apply(batch))
+    }
+
+    async fn claim(&self, claim: &Claim) -> Result<Vec<Hit>, StoreError> {
+        claim.validate()?;
+        Ok(self.write().claim(claim))
     }
 }
 
@@ -189,6 +195,40 @@ impl State {
             }
         }
         version
+    }
+
+    fn claim(&mut self, claim: &Claim) -> Vec<Hit> {
+        let waiting = self.waiting(claim);
+        if waiting.is_empty() {
+            return Vec::new();
+        }
+        self.last_version += 1;
+        let version = Version(self.last_version);
+        waiting.into_iter().filter_map(|(value, key)| self.lease(claim, version, value, &key)).collect()
+    }
+
+    fn waiting(&self, claim: &Claim) -> Vec<(String, Arc<Key>)> {
+        let mut met = HashSet::new();
+        let places = self.indexes.get(&claim.index).into_iter().flatten();
+        places
+            .take_while(|place| place.value() < claim.to.as_str())
+            .filter(|place| met.insert(&place.key))
+            .take(claim.limit)
+            .map(|place| (place.value().to_owned(), Arc::clone(&place.key)))
+            .collect()
+    }
+
+    fn lease(&mut self, claim: &Claim, version: Version, value: String, key: &Arc<Key>) -> Option<Hit> {
+        let stored = self.documents.get_mut(key)?;
+        stored.version = version;
+        let (taken, mut kept): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut stored.entries).into_iter().partition(|entry| claim.takes(entry));
+        kept.push(claim.lease.clone());
+        stored.entries = kept;
+        let document = stored.document(key);
+        self.drop_entries(key, &taken);
+        set(&mut self.indexes, claim.lease.index.clone()).insert(Place::under(&claim.lease.value, key));
+        Some(Hit { value, document })
     }
 
     fn put(&mut self, key: Key, stored: Stored) {

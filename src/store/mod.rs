@@ -1,12 +1,13 @@
 //! The store port: where documents are kept, and what every implementation promises.
 //!
 //! A store keeps *documents*: a [`Key`], a [`Version`], a JSON body and *index entries*. It knows nothing
-//! of certificates. Everything the engine needs is four calls: [`Store::prepare`], [`Store::get`],
-//! [`Store::scan`] and [`Store::commit`]. There is no transaction object: a [`Batch`] carries its own
+//! of certificates. Everything the engine needs is five calls: [`Store::prepare`], [`Store::get`],
+//! [`Store::scan`], [`Store::commit`] and [`Store::claim`]. There is no transaction object: a [`Batch`] carries its own
 //! expectations and is applied whole or not at all.
 //!
 //! Uniqueness is an [`Expect::Absent`] on a document whose id *is* the unique name. Optimistic reading is a
-//! [`Write::Check`] on each document that a decision was based on.
+//! [`Write::Check`] on each document that a decision was based on. Work is a document in an index of due times, which
+//! workers take by a [`Claim`].
 //!
 //! [`MemoryStore`] is here always, `sqlite::SqliteStore` with the feature `sqlite`. To write your own, see
 //! [writing a store](crate::manual::stores).
@@ -66,7 +67,12 @@ pub const MAX_SCAN_LIMIT: usize = 1000;
 ///   Two documents may hold equal entries; equal entries of one document count once. Order is that of the bytes of the value, then of the kind, then of the id.
 /// - **Scans.** Hits come in order, within the bounds, strictly behind `after`. Pages that each continue after the
 ///   last hit neither repeat nor miss a document that stays where it is, also while others come and go.
-/// - **Cancellation.** A `commit` whose future is dropped has happened entirely or not at all.
+/// - **Claims.** [`claim`](Store::claim) takes the first documents that stand below [`Claim::to`], in the order of the index,
+///   each once, and puts [`Claim::lease`] in the place of the entries that it was found by. Body and other entries stay, the
+///   version is new: whoever holds an older one loses. Two claims, however concurrent, never both take a document, unless it
+///   came to stand below `to` again meanwhile. A claim may pass over what another call has in hand at this moment, and
+///   nothing else.
+/// - **Cancellation.** A `commit` or `claim` whose future is dropped has happened entirely or not at all.
 /// - **Errors.** [`StoreError::Unavailable`] means that nothing was written; [`StoreError::Unknown`] that the batch
 ///   may or may not have been applied, and the caller must read to find out.
 /// - **Sizes.** Ids and index values up to [`MAX_KEY_BYTES`], bodies up to [`MAX_BODY_BYTES`] and batches up to
@@ -102,6 +108,17 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// [`StoreError::Conflict`], [`StoreError::Invalid`], [`StoreError::Unavailable`]: nothing was written.
     /// [`StoreError::Unknown`]: it may have been.
     async fn commit(&self, batch: Batch) -> Result<Version, StoreError>;
+
+    /// Takes documents that wait in an index, for some time: one atomic, durable and serializable step.
+    ///
+    /// Each hit carries the value that the document was found under, and the document with its new version, which is the
+    /// fencing token of whoever works on it. Nobody need return what was taken: a document that is not written meanwhile
+    /// waits under the lease, and is found again when that has passed.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`], [`StoreError::Unavailable`]: nothing was taken. [`StoreError::Unknown`]: it may have been,
+    /// and then waits for the lease to pass. [`StoreError::Corrupt`].
+    async fn claim(&self, claim: &Claim) -> Result<Vec<Hit>, StoreError>;
 }
 
 /// Whatever points to a store is one, so that hosts can share it as an `Arc<dyn Store>`.
@@ -121,6 +138,10 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 
     async fn commit(&self, batch: Batch) -> Result<Version, StoreError> {
         (**self).commit(batch).await
+    }
+
+    async fn claim(&self, claim: &Claim) -> Result<Vec<Hit>, StoreError> {
+        (**self).claim(claim).await
     }
 }
 
@@ -304,7 +325,28 @@ impl Scan {
     }
 }
 
-/// One hit of a scan.
+/// What to take of an index, and where it waits meanwhile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The index in which documents wait.
+    pub index: Cow<'static, str>,
+    /// The bound of the values, exclusive.
+    pub to: String,
+    /// What a document's entries in `index` below `to` are replaced by: where it is found again if nobody writes it
+    /// meanwhile. In the same index, its value is not below `to`.
+    pub lease: IndexEntry,
+    /// Most documents, 1 to [`MAX_SCAN_LIMIT`].
+    pub limit: usize,
+}
+
+impl Claim {
+    /// Whether the claim takes documents by this entry.
+    pub fn takes(&self, entry: &IndexEntry) -> bool {
+        entry.index == self.index && entry.value < self.to
+    }
+}
+
+/// One hit of a scan or a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hit {
     /// The value it was found under (for [`Over::Kind`], its id).

@@ -15,7 +15,7 @@ use chancery::entropy::SeededEntropy;
 use chancery::sealer::AeadSealer;
 use chancery::signer::{Locality, SignError, Signer, SoftwareSigner};
 use chancery::store::faulty::Fault;
-use chancery::store::{Batch, Document, Hit, Key, Over, Scan, Schema, Store, StoreError, Version};
+use chancery::store::{Batch, Claim, Document, Hit, Key, Over, Scan, Schema, Store, StoreError, Version};
 use chancery::x509::{KeyAlgorithm, PublicKey, SignatureAlgorithm};
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
@@ -309,6 +309,10 @@ impl<S: Store> Store for Yielding<S> {
 
     async fn commit(&self, batch: Batch) -> Result<Version, StoreError> {
         self.0.commit(batch).await
+    }
+
+    async fn claim(&self, claim: &Claim) -> Result<Vec<Hit>, StoreError> {
+        self.0.claim(claim).await
     }
 }
 

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::super::{
-    Batch, Document, Expect, Hit, IndexEntry, Key, Order, Over, Scan, Schema, Store, StoreError, Version, Write,
+    Batch, Claim, Document, Expect, Hit, IndexEntry, Key, Order, Over, Scan, Schema, Store, StoreError, Version, Write,
 };
 use super::check::give_way;
 use super::{Report, run};
@@ -220,6 +220,26 @@ impl Store for PlainStore {
             }
             _ => judged.map(|()| self.apply(&mut self.state.lock().unwrap(), batch.writes)),
         }
+    }
+
+    async fn claim(&self, claim: &Claim) -> Result<Vec<Hit>, StoreError> {
+        claim.validate()?;
+        let mut state = self.state.lock().unwrap();
+        let scan = Scan { to: Some(claim.to.clone()), ..Scan::new(Over::Index(claim.index.clone()), usize::MAX) };
+        let mut met = BTreeSet::new();
+        let mut hits = self.hits(&state, &scan);
+        hits.retain(|hit| met.insert(hit.document.key.clone()));
+        hits.truncate(claim.limit);
+        state.last += 1;
+        let version = Version(state.last);
+        for hit in &mut hits {
+            hit.document.version = version;
+            let Some(row) = state.rows.get_mut(&hit.document.key) else { continue };
+            row.0 = version;
+            row.2.retain(|entry| !claim.takes(entry));
+            row.2.push(claim.lease.clone());
+        }
+        Ok(hits)
     }
 }
 

@@ -52,6 +52,11 @@ pub(super) fn stopped() -> StoreError {
     StoreError::Unavailable { reason: "the store's thread has stopped".into() }
 }
 
+/// The answer to a call whose work the store's thread took with it.
+pub(super) fn lost() -> StoreError {
+    StoreError::Unknown { reason: "the store's writer thread died".into() }
+}
+
 /// An error of the file system, before SQLite saw the file.
 pub(super) fn io(error: &std::io::Error) -> StoreError {
     StoreError::Unavailable { reason: error.to_string() }

@@ -10,9 +10,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_channel::oneshot;
 
-use super::{Batch, Document, Hit, Key, Scan, Schema, Store, StoreError, Version};
+use super::{Batch, Claim, Document, Hit, Key, Scan, Schema, Store, StoreError, Version};
 use reader::Readers;
-use writer::Job;
+use writer::{Change, Job};
 
 mod failure;
 mod file;
@@ -34,8 +34,8 @@ mod tests;
 /// reader threads, started by [`open`](Self::open) and joined when the last clone is dropped. These are the only
 /// threads that this crate ever starts: the host asks for them by opening a file.
 ///
-/// The writer takes every batch that is waiting into one transaction, judges each on its own, and answers them all
-/// after one fsync. A batch that loses with [`StoreError::Conflict`] does not disturb its neighbours.
+/// The writer takes every batch and claim that is waiting into one transaction, judges each on its own, and answers them
+/// all after one fsync. A batch that loses with [`StoreError::Conflict`] does not disturb its neighbours.
 ///
 /// # The file
 ///
@@ -74,7 +74,7 @@ pub struct SqliteOptions {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Statistics {
-    /// Batches that were answered, conflicts included.
+    /// Batches and claims that were answered, conflicts included.
     pub batches: u64,
     /// Transactions that they took: each costs one fsync.
     pub transactions: u64,
@@ -163,10 +163,15 @@ impl Store for SqliteStore {
     async fn commit(&self, batch: Batch) -> Result<Version, StoreError> {
         batch.validate()?;
         let (answer, answered) = oneshot::channel();
-        self.inner.ask_writer(Job::Commit { batch, answer })?;
-        answered.await.unwrap_or_else(|oneshot::Canceled| {
-            Err(StoreError::Unknown { reason: "the store's writer thread died".into() })
-        })
+        self.inner.ask_writer(Job::Change(Change::Commit { batch, answer }))?;
+        answered.await.unwrap_or_else(|oneshot::Canceled| Err(failure::lost()))
+    }
+
+    async fn claim(&self, claim: &Claim) -> Result<Vec<Hit>, StoreError> {
+        claim.validate()?;
+        let (answer, answered) = oneshot::channel();
+        self.inner.ask_writer(Job::Change(Change::Claim { claim: claim.clone(), answer }))?;
+        answered.await.unwrap_or_else(|oneshot::Canceled| Err(failure::lost()))
     }
 }
 

@@ -1,11 +1,11 @@
-//! The statements that judge and apply a batch inside a transaction.
+//! The statements that judge and apply a batch, or take what waits, inside a transaction.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Statement, ToSql, params};
 
-use super::super::{Batch, Expect, IndexEntry, Key, Version, Write};
+use super::super::{Batch, Claim, Document, Expect, Hit, IndexEntry, Key, Version, Write};
 use super::failure::{Failure, corrupt};
 
 /// The prepared statements of the writer's connection, and the names that it has met.
@@ -16,6 +16,8 @@ pub(super) struct Tables<'c> {
     delete: Statement<'c>,
     add_entry: Statement<'c>,
     drop_entry: Statement<'c>,
+    waiting: Statement<'c>,
+    renew: Statement<'c>,
     find_name: Statement<'c>,
     add_name: Statement<'c>,
     last_version: Statement<'c>,
@@ -28,6 +30,22 @@ struct Row {
     number: i64,
     version: Version,
     entries: Option<String>,
+}
+
+/// A document that waits: as its taker sees it, and its row.
+struct Waiting {
+    hit: Hit,
+    row: Row,
+}
+
+impl Waiting {
+    fn read(row: &rusqlite::Row<'_>) -> Result<Self, Failure> {
+        let version = Version(row.get::<_, i64>(4)?.cast_unsigned());
+        let key = Key::new(row.get::<_, String>(1)?, row.get::<_, String>(2)?);
+        let document = Document { key, version, body: row.get::<_, String>(6)?.into() };
+        let hit = Hit { value: row.get(0)?, document };
+        Ok(Self { hit, row: Row { number: row.get(3)?, version, entries: row.get(5)? } })
+    }
 }
 
 /// One entry of a document: the number of the index's name, and the value.
@@ -46,6 +64,12 @@ impl<'c> Tables<'c> {
             delete: prepare("DELETE FROM chancery_document WHERE number = ?1")?,
             add_entry: prepare("INSERT INTO chancery_entry VALUES (?1, ?2, ?3, ?4, ?5)")?,
             drop_entry: prepare("DELETE FROM chancery_entry WHERE name = ?1 AND value = ?2 AND kind = ?3 AND id = ?4")?,
+            waiting: prepare(
+                "SELECT entry.value, entry.kind, entry.id, number, version, entries, body
+                 FROM chancery_entry AS entry JOIN chancery_document ON number = document
+                 WHERE name = ?1 AND value < ?2 ORDER BY value, entry.kind, entry.id",
+            )?,
+            renew: prepare("UPDATE chancery_document SET version = ?2, entries = ?3 WHERE number = ?1")?,
             find_name: prepare("SELECT code FROM chancery_name WHERE name = ?1")?,
             add_name: prepare("INSERT INTO chancery_name (name) VALUES (?1)")?,
             last_version: prepare("SELECT value FROM chancery_meta WHERE name = 'last_version'")?,
@@ -81,6 +105,41 @@ impl<'c> Tables<'c> {
             self.write(write, row, version)?;
         }
         Ok(Ok(()))
+    }
+
+    /// Takes what waits, under `version`.
+    pub(super) fn claim(&mut self, claim: &Claim, version: Version) -> Result<Vec<Hit>, Failure> {
+        let (index, lease) = (self.code(&claim.index)?, self.code(&claim.lease.index)?);
+        let waiting = self.waiting(index, claim)?;
+        let mut hits = Vec::with_capacity(waiting.len());
+        for Waiting { mut hit, row } in waiting {
+            let old = decode(row.entries.as_deref())?;
+            let takes = |(name, value): &Pair<&str>| *name == index && *value < claim.to.as_str();
+            let mut pairs: Vec<Pair<&str>> = old.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            pairs.retain(|pair| !takes(pair));
+            pairs.push((lease, claim.lease.value.as_str()));
+            pairs.sort_unstable();
+            pairs.dedup();
+            self.renew.execute(params![row.number, number(version), encode(&pairs)?])?;
+            self.replace_entries(&hit.document.key, &row, &pairs)?;
+            hit.document.version = version;
+            hits.push(hit);
+        }
+        Ok(hits)
+    }
+
+    /// The first documents that wait, each once.
+    fn waiting(&mut self, index: i64, claim: &Claim) -> Result<Vec<Waiting>, Failure> {
+        let mut rows = self.waiting.query(params![index, claim.to])?;
+        let (mut waiting, mut met) = (Vec::new(), HashSet::new());
+        while waiting.len() < claim.limit
+            && let Some(row) = rows.next()?
+        {
+            if met.insert(row.get::<_, i64>(3)?) {
+                waiting.push(Waiting::read(row)?);
+            }
+        }
+        Ok(waiting)
     }
 
     /// Forgets the names that were met, because the transaction that numbered them was rolled back.

@@ -1,25 +1,33 @@
-//! The writer thread: takes all waiting batches into one transaction and answers them after its one fsync.
+//! The writer thread: takes all waiting changes into one transaction and answers them after its one fsync.
 
 use std::sync::mpsc::Receiver;
 
 use futures_channel::oneshot::Sender;
 use rusqlite::Connection;
 
-use super::super::{Batch, Schema, StoreError, Version, Write};
+use super::super::{Batch, Claim, Hit, Schema, StoreError, Version, Write};
 use super::Counts;
 use super::failure::Failure;
 use super::tables::Tables;
 use super::views;
 
-/// Most batches that one transaction takes, so that a full queue still gets answers.
+/// Most changes that one transaction takes, so that a full queue still gets answers.
 const MAX_GROUP: usize = 256;
 
 /// Work for the writer.
 pub(super) enum Job {
-    /// Apply a batch.
-    Commit { batch: Batch, answer: Answer },
+    /// Change documents, in one transaction with others.
+    Change(Change),
     /// Make the file ready for a schema.
     Prepare { schema: Schema, answer: Sender<Result<(), StoreError>> },
+}
+
+/// What shares a transaction.
+pub(super) enum Change {
+    /// Apply a batch.
+    Commit { batch: Batch, answer: Sender<Result<Version, StoreError>> },
+    /// Take what waits.
+    Claim { claim: Claim, answer: Sender<Result<Vec<Hit>, StoreError>> },
 }
 
 /// Works until the store is dropped and nothing is left to do.
@@ -40,14 +48,50 @@ struct Writer<'w> {
     counts: &'w Counts,
 }
 
-type Answer = Sender<Result<Version, StoreError>>;
+/// An outcome, and who waits for it.
+enum Answer {
+    Commit(Sender<Result<Version, StoreError>>, Result<Version, StoreError>),
+    Claim(Sender<Result<Vec<Hit>, StoreError>>, Result<Vec<Hit>, StoreError>),
+}
 
-/// The batches of one transaction. What they hear is held back until what it was judged against is durable.
+impl Answer {
+    fn send(self) {
+        // Whoever stopped listening does not mind.
+        match self {
+            Self::Commit(to, outcome) => drop(to.send(outcome)),
+            Self::Claim(to, outcome) => drop(to.send(outcome)),
+        }
+    }
+
+    fn refuse(&mut self, error: &StoreError) {
+        match self {
+            Self::Commit(_, outcome) => *outcome = Err(error.clone()),
+            Self::Claim(_, outcome) => *outcome = Err(error.clone()),
+        }
+    }
+}
+
+/// The changes of one transaction. What they hear is held back until what it was judged against is durable.
 #[derive(Default)]
 struct Group {
     answers: Vec<Answer>,
-    outcomes: Vec<Result<Version, StoreError>>,
     left_over: Option<Job>,
+}
+
+impl Group {
+    /// Holds an answer back. What failed fails the whole group.
+    fn hold<T>(
+        &mut self,
+        worked: Result<Result<T, StoreError>, Failure>,
+        answer: impl FnOnce(Result<T, StoreError>) -> Answer,
+    ) -> Result<(), StoreError> {
+        let (outcome, failed) = match worked.map_err(Failure::into_error) {
+            Ok(outcome) => (outcome, Ok(())),
+            Err(error) => (Err(error.clone()), Err(error)),
+        };
+        self.answers.push(answer(outcome));
+        failed
+    }
 }
 
 impl Writer<'_> {
@@ -59,7 +103,7 @@ impl Writer<'_> {
                 let _ = answer.send(views::prepare(self.connection, &schema).map_err(Failure::into_error));
                 None
             }
-            Job::Commit { .. } => {
+            Job::Change(_) => {
                 let mut group = Group { left_over: Some(job), ..Group::default() };
                 let result = self.transact(&mut group);
                 self.conclude(group, result)
@@ -67,18 +111,43 @@ impl Writer<'_> {
         }
     }
 
-    fn transact(&mut self, group: &mut Group) -> Result<(), Failure> {
-        self.connection.execute_batch("BEGIN IMMEDIATE")?;
-        let before = self.tables.last_version()?;
+    fn transact(&mut self, group: &mut Group) -> Result<(), StoreError> {
+        let before = self.begin().map_err(Failure::into_error)?;
         let mut last = before;
-        while let Some((batch, answer)) = self.next(group) {
-            group.answers.push(answer);
-            group.outcomes.push(self.judge_and_apply(&batch, &mut last)?);
+        while let Some(change) = self.next(group) {
+            match change {
+                Change::Commit { batch, answer } => {
+                    let applied = self.judge_and_apply(&batch, &mut last);
+                    group.hold(applied, |outcome| Answer::Commit(answer, outcome))?;
+                }
+                Change::Claim { claim, answer } => {
+                    let taken = self.take(&claim, &mut last);
+                    group.hold(taken.map(Ok), |outcome| Answer::Claim(answer, outcome))?;
+                }
+            }
         }
+        self.commit(before, last).map_err(Failure::into_error)
+    }
+
+    fn begin(&mut self) -> Result<Version, Failure> {
+        self.connection.execute_batch("BEGIN IMMEDIATE")?;
+        self.tables.last_version()
+    }
+
+    fn commit(&mut self, before: Version, last: Version) -> Result<(), Failure> {
         if last != before {
             self.tables.set_last_version(last)?;
         }
         self.connection.execute_batch("COMMIT").map_err(Failure::at_commit)
+    }
+
+    fn take(&mut self, claim: &Claim, last: &mut Version) -> Result<Vec<Hit>, Failure> {
+        let version = Version(last.0 + 1);
+        let hits = self.tables.claim(claim, version)?;
+        if !hits.is_empty() {
+            *last = version;
+        }
+        Ok(hits)
     }
 
     fn judge_and_apply(&mut self, batch: &Batch, last: &mut Version) -> Result<Result<Version, StoreError>, Failure> {
@@ -93,13 +162,13 @@ impl Writer<'_> {
         }
     }
 
-    /// The next batch for the group, if one is waiting. What else is waiting stays behind as left over.
-    fn next(&self, group: &mut Group) -> Option<(Batch, Answer)> {
+    /// The next change for the group, if one is waiting. What else is waiting stays behind as left over.
+    fn next(&self, group: &mut Group) -> Option<Change> {
         if group.answers.len() == MAX_GROUP {
             return None;
         }
         match group.left_over.take().or_else(|| self.jobs.try_recv().ok())? {
-            Job::Commit { batch, answer } => Some((batch, answer)),
+            Job::Change(change) => Some(change),
             job @ Job::Prepare { .. } => {
                 group.left_over = Some(job);
                 None
@@ -107,27 +176,27 @@ impl Writer<'_> {
         }
     }
 
-    fn conclude(&mut self, mut group: Group, result: Result<(), Failure>) -> Option<Job> {
-        if let Err(failure) = result {
+    fn conclude(&mut self, mut group: Group, result: Result<(), StoreError>) -> Option<Job> {
+        if let Err(error) = result {
             self.roll_back();
-            self.refuse(&mut group, &failure.into_error());
+            self.refuse(&mut group, &error);
         }
         self.counts.add_transaction(group.answers.len());
-        for (answer, outcome) in group.answers.into_iter().zip(group.outcomes) {
-            // Whoever stopped listening does not mind.
-            let _ = answer.send(outcome);
-        }
+        group.answers.into_iter().for_each(Answer::send);
         group.left_over
     }
 
     /// Tells the whole group the same. If not even one batch could be begun, the waiting ones need not try in turn.
     fn refuse(&self, group: &mut Group, error: &StoreError) {
         if group.answers.is_empty() {
-            while let Some((_, answer)) = self.next(group) {
-                group.answers.push(answer);
+            while let Some(change) = self.next(group) {
+                group.answers.push(match change {
+                    Change::Commit { answer, .. } => Answer::Commit(answer, Err(error.clone())),
+                    Change::Claim { answer, .. } => Answer::Claim(answer, Err(error.clone())),
+                });
             }
         }
-        group.outcomes = vec![Err(error.clone()); group.answers.len()];
+        group.answers.iter_mut().for_each(|answer| answer.refuse(error));
     }
 
     fn roll_back(&mut self) {
