@@ -1,6 +1,5 @@
 //! A complete store on redb, an embedded key-value engine in pure Rust: five calls, two tables, one thread that writes.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Bound::{Excluded, Included};
 use std::path::Path;
@@ -10,22 +9,23 @@ use std::thread::{self, JoinHandle};
 use async_trait::async_trait;
 use bytes::Bytes;
 use chancery::store::{
-    Batch, Claim, Cursor, Document, Expect, Hit, IndexEntry, Key, Order, Over, Scan, Schema, Store, StoreError, Version,
-    Write,
+    Batch, Claim, Cursor, Document, Expect, Hit, IndexEntry, Key, Order, Over, Scan, Schema, Store, StoreError,
+    Version, Write,
 };
 use redb::{Database, Error, ReadOnlyTable, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
 use tokio::sync::oneshot;
 
 /// Kind and id lead to the version, the body and the entries, which must be found again when the document is replaced.
-const DOCUMENTS: TableDefinition<(&str, &str), Row> = TableDefinition::new("documents");
+const DOCUMENTS: TableDefinition<Id, Row> = TableDefinition::new("documents");
 /// Index, value, kind and id: this order of the parts is the order of the contract, and redb compares strings by bytes.
 const ENTRIES: TableDefinition<Place, ()> = TableDefinition::new("entries");
 /// The last version that was given, and the version of the schema.
 const NUMBERS: TableDefinition<&str, u64> = TableDefinition::new("numbers");
-/// Most calls that share a transaction, so that a full queue still gets answers.
-const MAX_GROUP: usize = 256;
 
+type Id = (&'static str, &'static str);
 type Place = (&'static str, &'static str, &'static str, &'static str);
+type Documents = ReadOnlyTable<Id, Row>;
+type Entries = ReadOnlyTable<Place, ()>;
 type Row = (u64, &'static [u8], Vec<(&'static str, &'static str)>);
 
 /// A store in one redb file. It is open once for each process: share it as an `Arc`.
@@ -72,10 +72,13 @@ impl RedbStore {
     /// Reads from one state of the data, on a thread that may block.
     async fn read<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Snapshot) -> Result<T, Error> + Send + 'static,
+        work: impl FnOnce(&Documents, &Entries) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, StoreError> {
         let database = Arc::clone(&self.database);
-        let read = move || work(&Snapshot::of(&database)?);
+        let read = move || {
+            let state = database.begin_read()?;
+            work(&state.open_table(DOCUMENTS)?, &state.open_table(ENTRIES)?)
+        };
         let done = tokio::task::spawn_blocking(read).await;
         done.map_err(|error| StoreError::Unavailable { reason: error.to_string() })?.map_err(before_commit)
     }
@@ -92,27 +95,25 @@ impl Drop for RedbStore {
 #[async_trait]
 impl Store for RedbStore {
     async fn prepare(&self, schema: &Schema) -> Result<(), StoreError> {
-        let supported = schema.version;
-        let work = move |tables: &mut Tables<'_>| {
-            let found = u32::try_from(tables.number("schema")?).unwrap_or(u32::MAX);
-            if found > supported {
-                return Ok(Err(StoreError::Newer { found, supported }));
-            }
-            tables.numbers.insert("schema", u64::from(supported))?;
-            Ok(Ok(()))
-        };
-        self.write(work).await
+        let version = schema.version;
+        self.write(move |tables| tables.prepare(version)).await
     }
 
     async fn get(&self, keys: &[Key]) -> Result<Vec<Option<Document>>, StoreError> {
         let keys = keys.to_vec();
-        self.read(move |snapshot| keys.iter().map(|key| document(&snapshot.documents, key)).collect()).await
+        self.read(move |documents, _| keys.iter().map(|key| document(documents, key)).collect()).await
     }
 
     async fn scan(&self, scan: &Scan) -> Result<Vec<Hit>, StoreError> {
         scan.validate()?;
         let scan = scan.clone();
-        self.read(move |snapshot| snapshot.scan(&scan)).await
+        self.read(move |documents, entries| {
+            let hit = |(value, key): (String, Key)| {
+                Ok(Hit { value, document: document(documents, &key)?.ok_or_else(|| dangling(&key))? })
+            };
+            range(entries, &scan)?.take(scan.limit).map(|place| hit(place?)).collect()
+        })
+        .await
     }
 
     async fn commit(&self, batch: Batch) -> Result<Version, StoreError> {
@@ -130,19 +131,16 @@ impl Store for RedbStore {
 /// Takes all calls that wait into one transaction, and answers them after its one fsync.
 fn write_groups(database: &Database, jobs: &mpsc::Receiver<Job>) {
     while let Ok(first) = jobs.recv() {
+        // Not more, so that a queue that never empties gets answers.
+        let group = std::iter::once(first).chain(jobs.try_iter()).take(256);
         let mut replies = Vec::new();
-        let group = std::iter::once(first).chain(jobs.try_iter()).take(MAX_GROUP);
         let fate = write_group(database, group, &mut replies);
         replies.into_iter().for_each(|reply| reply(fate.clone()));
     }
 }
 
-fn write_group(
-    database: &Database,
-    group: impl Iterator<Item = Job>,
-    replies: &mut Vec<Reply>,
-) -> Result<(), StoreError> {
-    let transaction = database.begin_write().map_err(|error| before_commit(error.into()))?;
+fn write_group(db: &Database, group: impl Iterator<Item = Job>, replies: &mut Vec<Reply>) -> Result<(), StoreError> {
+    let transaction = db.begin_write().map_err(|error| before_commit(error.into()))?;
     let mut tables = Tables::open(&transaction).map_err(before_commit)?;
     for job in group {
         // An error of the database, unlike a conflict, may have left a part: the whole group is given up.
@@ -162,7 +160,7 @@ fn before_commit(error: Error) -> StoreError {
 
 /// The tables within the one transaction that writes. Whatever is judged here stays so until the commit.
 struct Tables<'t> {
-    documents: Table<'t, (&'static str, &'static str), Row>,
+    documents: Table<'t, Id, Row>,
     entries: Table<'t, Place, ()>,
     numbers: Table<'t, &'static str, u64>,
 }
@@ -174,6 +172,15 @@ impl<'t> Tables<'t> {
             entries: transaction.open_table(ENTRIES)?,
             numbers: transaction.open_table(NUMBERS)?,
         })
+    }
+
+    fn prepare(&mut self, supported: u32) -> Result<Result<(), StoreError>, Error> {
+        let found = u32::try_from(self.number("schema")?).unwrap_or(u32::MAX);
+        if found > supported {
+            return Ok(Err(StoreError::Newer { found, supported }));
+        }
+        self.numbers.insert("schema", u64::from(supported))?;
+        Ok(Ok(()))
     }
 
     fn number(&self, name: &str) -> Result<u64, Error> {
@@ -190,19 +197,18 @@ impl<'t> Tables<'t> {
     /// First all expectations, on the state before the batch; only then the first change.
     fn commit(&mut self, batch: Batch) -> Result<Result<Version, StoreError>, Error> {
         for write in &batch.writes {
-            let found = document(&self.documents, write.key())?.map(|document| document.version);
-            let holds = match write.expect() {
-                Expect::Absent => found.is_none(),
-                Expect::Version(version) => found == Some(version),
-            };
-            if !holds {
+            let found = document(&self.documents, write.key())?;
+            if found.map_or(Expect::Absent, |found| Expect::Version(found.version)) != write.expect() {
                 return Ok(Err(StoreError::Conflict { key: write.key().clone() }));
             }
         }
         let version = self.next_version()?;
         for write in batch.writes {
             match write {
-                Write::Put { key, body, entries, .. } => self.put(&Document { key, version, body }, &entries)?,
+                Write::Put { key, body, mut entries, .. } => {
+                    entries.push(IndexEntry::new(kind_index(&key.kind), &*key.id));
+                    self.put(&Document { key, version, body }, &entries)?;
+                }
                 Write::Delete { key, .. } => drop(self.remove(&key)?),
                 Write::Check { .. } => {}
             }
@@ -212,27 +218,21 @@ impl<'t> Tables<'t> {
 
     /// The first that wait, each once. One transaction writes at a time, so that two claims never meet.
     fn claim(&mut self, claim: &Claim) -> Result<Vec<Hit>, Error> {
-        let waiting = Scan { to: claim.to.clone(), ..Scan::new(Over::Index(claim.index.clone()), claim.limit) };
-        let (mut seen, mut taken) = (BTreeSet::new(), Vec::new());
-        for place in range(&self.entries, &waiting)? {
-            let (value, key) = place?;
-            if taken.len() < claim.limit && seen.insert(key.clone()) {
-                taken.push((value, key));
-            }
-        }
+        let waiting = Scan { to: Some(claim.to.clone()), ..Scan::new(Over::Index(claim.index.clone()), claim.limit) };
+        let mut met = BTreeSet::new();
+        let mut is_new = |(_, key): &(String, Key)| met.insert(key.clone());
+        let taken = range(&self.entries, &waiting)?.filter(|place| place.as_ref().map_or(true, &mut is_new));
+        let taken: Vec<_> = taken.take(claim.limit).collect::<Result<_, _>>()?;
         let version = self.next_version()?;
-        taken.into_iter().map(|(value, key)| Ok(Hit { value, document: self.lease(&key, version, claim)? })).collect()
-    }
-
-    /// Gives a document a new version, and the lease in place of the entries under which it waited.
-    fn lease(&mut self, key: &Key, version: Version, claim: &Claim) -> Result<Document, Error> {
-        let (body, mut entries) = self.remove(key)?.ok_or_else(|| dangling(key))?;
-        let waits = |value: &str| claim.to.as_deref().is_none_or(|to| value < to);
-        entries.retain(|entry| entry.index != claim.index || !waits(&entry.value));
-        entries.push(claim.lease.clone());
-        let document = Document { key: key.clone(), version, body };
-        self.put(&document, &entries)?;
-        Ok(document)
+        let lease = |(value, key): (String, Key)| {
+            let (body, mut entries) = self.remove(&key)?.ok_or_else(|| dangling(&key))?;
+            entries.retain(|entry| !claim.takes(entry));
+            entries.push(claim.lease.clone());
+            let document = Document { key, version, body };
+            self.put(&document, &entries)?;
+            Ok(Hit { value, document })
+        };
+        taken.into_iter().map(lease).collect()
     }
 
     fn put(&mut self, document: &Document, entries: &[IndexEntry]) -> Result<(), Error> {
@@ -240,8 +240,8 @@ impl<'t> Tables<'t> {
         self.remove(key)?;
         let kept = entries.iter().map(|entry| (&*entry.index, &*entry.value)).collect();
         self.documents.insert((&*key.kind, &*key.id), (version.0, &**body, kept))?;
-        for (index, value) in places_of(key, entries) {
-            self.entries.insert((&*index, value, &*key.kind, &*key.id), ())?;
+        for IndexEntry { index, value } in entries {
+            self.entries.insert((&**index, &**value, &*key.kind, &*key.id), ())?;
         }
         Ok(())
     }
@@ -252,38 +252,14 @@ impl<'t> Tables<'t> {
         let (_, body, entries) = row.value();
         let entry = |(index, value): (&str, &str)| IndexEntry::new(index.to_owned(), value);
         let entries: Vec<IndexEntry> = entries.into_iter().map(entry).collect();
-        for (index, value) in places_of(key, &entries) {
-            self.entries.remove((&*index, value, &*key.kind, &*key.id))?;
+        for IndexEntry { index, value } in &entries {
+            self.entries.remove((&**index, &**value, &*key.kind, &*key.id))?;
         }
         Ok(Some((Bytes::copy_from_slice(body), entries)))
     }
 }
 
-/// The tables as they were after some commit: later ones do not show.
-struct Snapshot {
-    documents: ReadOnlyTable<(&'static str, &'static str), Row>,
-    entries: ReadOnlyTable<Place, ()>,
-}
-
-impl Snapshot {
-    fn of(database: &Database) -> Result<Self, Error> {
-        let transaction = database.begin_read()?;
-        Ok(Self { documents: transaction.open_table(DOCUMENTS)?, entries: transaction.open_table(ENTRIES)? })
-    }
-
-    fn scan(&self, scan: &Scan) -> Result<Vec<Hit>, Error> {
-        let hit = |(value, key): (String, Key)| {
-            let document = document(&self.documents, &key)?.ok_or_else(|| dangling(&key))?;
-            Ok(Hit { value, document })
-        };
-        range(&self.entries, scan)?.take(scan.limit).map(|place| hit(place?)).collect()
-    }
-}
-
-fn document(
-    documents: &impl ReadableTable<(&'static str, &'static str), Row>,
-    key: &Key,
-) -> Result<Option<Document>, Error> {
+fn document(documents: &impl ReadableTable<Id, Row>, key: &Key) -> Result<Option<Document>, Error> {
     let found = documents.get((&*key.kind, &*key.id))?;
     Ok(found.map(|row| {
         let (version, body, _) = row.value();
@@ -291,41 +267,30 @@ fn document(
     }))
 }
 
-/// Where a document stands: once under its id among its kind, which is an index like any other, and once for each entry.
-fn places_of<'e>(key: &'e Key, entries: &'e [IndexEntry]) -> impl Iterator<Item = (Cow<'e, str>, &'e str)> {
-    let kind = (Cow::Owned(kind_index(&key.kind)), &*key.id);
-    std::iter::once(kind).chain(entries.iter().map(|entry| (Cow::Borrowed(&*entry.index), &*entry.value)))
-}
-
-/// The index of a kind. Its name has a space in it, so that nobody else's can be the same.
+/// The index in which documents of a kind stand under their ids. It has a space in its name, as no other index can.
 fn kind_index(kind: &str) -> String {
     format!("kind {kind}")
 }
 
 /// The places of a scan, in its order: each a value and a key.
-fn range<'t>(
-    entries: &'t impl ReadableTable<Place, ()>,
+fn range<'t, T: ReadableTable<Place, ()>>(
+    entries: &'t T,
     scan: &Scan,
-) -> Result<impl Iterator<Item = Result<(String, Key), Error>> + use<'t>, Error> {
+) -> Result<impl Iterator<Item = Result<(String, Key), Error>> + use<'t, T>, Error> {
     let index = match &scan.over {
         Over::Kind(kind) => kind_index(kind),
         Over::Index(index) => index.to_string(),
     };
     // No word has the octet zero in it: this is behind all values of the index, and before the next index.
     let next = format!("{index}\0");
-    let mut lower = Included((&*index, scan.from.as_deref().unwrap_or_default(), "", ""));
-    let mut upper = Excluded(scan.to.as_deref().map_or((&*next, "", "", ""), |to| (&*index, to, "", "")));
-    if let Some(Cursor { value, key }) = &scan.after {
-        let place = (&*index, &**value, &*key.kind, &*key.id);
-        match (scan.order, &lower, &upper) {
-            (Order::Ascending, Included(from), _) if *from <= place => lower = Excluded(place),
-            (Order::Descending, _, Excluded(to)) if place < *to => upper = Excluded(place),
-            _ => {}
-        }
-    }
-    let mut places = entries.range((lower, upper))?;
-    let order = scan.order;
-    let step = move || if order == Order::Ascending { places.next() } else { places.next_back() };
+    let from = (&*index, scan.from.as_deref().unwrap_or_default(), "", "");
+    let to = scan.to.as_deref().map_or((&*next, "", "", ""), |to| (&*index, to, "", ""));
+    let after = scan.after.as_ref().map(|Cursor { value, key }| (&*index, &**value, &*key.kind, &*key.id));
+    let upwards = scan.order == Order::Ascending;
+    let lower = after.filter(|after| upwards && *after >= from).map_or(Included(from), Excluded);
+    let upper = after.filter(|after| !upwards && *after < to).unwrap_or(to);
+    let mut places = entries.range((lower, Excluded(upper)))?;
+    let step = move || if upwards { places.next() } else { places.next_back() };
     Ok(std::iter::from_fn(step).map(|place| {
         let (place, _) = place?;
         let (_, value, kind, id) = place.value();

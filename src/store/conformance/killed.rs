@@ -76,9 +76,7 @@ impl FromStr for Acknowledged {
         let (_, numbers) = line.split_once("acknowledged ").ok_or(NotAcknowledged)?;
         let numbers: Result<Vec<u64>, _> = numbers.split(' ').map(str::parse).collect();
         match numbers.as_deref() {
-            Ok([writer, batch, version]) => {
-                Ok(Self { writer: *writer, batch: *batch, version: Version(*version) })
-            }
+            Ok([writer, batch, version]) => Ok(Self { writer: *writer, batch: *batch, version: Version(*version) }),
             _ => Err(NotAcknowledged),
         }
     }
@@ -134,11 +132,7 @@ fn put(kind: &'static str, id: String, expect: Expect, number: u64) -> Write {
 /// data, after the process has ended. Blocks while the process runs: some milliseconds each time.
 ///
 /// The report names a clause and what was seen, as that of [`run`](super::run) does.
-pub async fn survives_kills<S: Store>(
-    rounds: u64,
-    writer: impl Fn() -> Command,
-    open: impl AsyncFn() -> S,
-) -> Report {
+pub async fn survives_kills<S: Store>(rounds: u64, writer: impl Fn() -> Command, open: impl AsyncFn() -> S) -> Report {
     let mut report = Report::default();
     let mut judge = Judge::default();
     for round in 1..=rounds {
@@ -183,9 +177,140 @@ fn listen(child: &mut Child, enough: usize, longer: Duration) -> std::io::Result
     Ok(told)
 }
 
-/// What the last look found: how many batches there were of each writer.
+/// What the last look found.
 #[derive(Debug, Default)]
 struct Judge {
+    /// How many batches there were of each writer.
     heads: [u64; WRITERS as usize],
-    greatest: Version0,
+    /// The version of the judge's own document.
+    note: Option<Version>,
+}
+
+impl Judge {
+    async fn judge(&mut self, store: &dyn Store, told: &[Acknowledged]) -> Outcome {
+        let mut greatest = Version(0);
+        for writer in 0..WRITERS {
+            let last = told.iter().rev().find(|told| told.writer == writer);
+            greatest = greatest.max(self.judge_writer(store, writer, last).await?);
+        }
+        let expect = self.note.map_or(Expect::Absent, Expect::Version);
+        let next = commit(store, vec![put("killed_note", "note".to_owned(), expect, 0)]).await?;
+        self.note = Some(next);
+        ensure!(next > greatest, "after the kill {next:?} follows {greatest:?}");
+        Ok(())
+    }
+
+    /// Gives the greatest version that the writer's documents carry.
+    async fn judge_writer(
+        &mut self,
+        store: &dyn Store,
+        writer: u64,
+        last: Option<&Acknowledged>,
+    ) -> Result<Version, Seen> {
+        let known = &mut self.heads[writer as usize];
+        let answered = last.map_or(*known, |last| last.batch);
+        let document = store.get(&[Key::new(HEAD, writer.to_string())]).await?.pop().flatten();
+        let head = document.as_ref().map_or(Ok(0), number)?;
+        ensure!(
+            head >= answered,
+            "batch {answered} of writer {writer} was answered, and the last that is there is {head}"
+        );
+        ensure!(head <= answered + 1, "batch {head} of writer {writer} is there, and only {answered} were answered");
+        *known = head;
+        let version = document.map_or(Version(0), |document| document.version);
+        if let Some(last) = last.filter(|last| last.batch == head) {
+            ensure!(version == last.version, "{last} was answered, and its document carries {version:?}");
+        }
+        judge_parts(store, writer, head, version).await?;
+        Ok(version)
+    }
+}
+
+/// The last batches must be there to the last document, each with one version, and no other.
+async fn judge_parts(store: &dyn Store, writer: u64, head: u64, version: Version) -> Outcome {
+    let mut later = version;
+    for batch in ((head + 1).saturating_sub(KEPT).max(1)..=head).rev() {
+        let found = parts(store, Over::Kind(PART.into()), &format!("{writer}/{batch:012}/")).await?;
+        let count = found.len();
+        ensure!(count == PARTS, "of the {PARTS} documents of batch {batch} of writer {writer}, {count} are there");
+        let versions: Vec<Version> = found.iter().map(|hit| hit.document.version).collect();
+        let first = versions[0];
+        ensure!(versions.iter().all(|each| *each == first), "batch {batch} of writer {writer} carries {versions:?}");
+        let follows = if batch == head { first == version } else { first < later };
+        ensure!(follows, "batch {batch} of writer {writer} carries {first:?}, and what followed it {later:?}");
+        later = first;
+    }
+    let all = parts(store, Over::Kind(PART.into()), &format!("{writer}/")).await?;
+    let expected = usize::try_from(head.min(KEPT)).unwrap_or(0) * PARTS;
+    ensure!(all.len() == expected, "writer {writer} left {} documents where {expected} belong", all.len());
+    let entries = parts(store, Over::Index(INDEX.into()), &format!("{PART}/{writer}/")).await?;
+    let alike = entries.iter().map(|hit| &hit.document).eq(all.iter().map(|hit| &hit.document));
+    ensure!(alike, "the index shows {} documents of writer {writer}, the kind {}", entries.len(), all.len());
+    Ok(())
+}
+
+/// What stands under values that begin with `prefix`, which ends with a slash.
+async fn parts(store: &dyn Store, over: Over, prefix: &str) -> Result<Vec<Hit>, Seen> {
+    // What follows the slash in ASCII.
+    let end = format!("{}0", prefix.trim_end_matches('/'));
+    Ok(store.scan(&Scan { from: Some(prefix.to_owned()), to: Some(end), ..Scan::new(over, 1000) }).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use futures_util::FutureExt;
+
+    use super::super::super::{Batch, MemoryStore};
+    use super::*;
+
+    /// What a store holds after some batches, and what was told of them.
+    async fn written() -> (MemoryStore, Vec<Acknowledged>) {
+        let (store, told) = (MemoryStore::new(), RefCell::new(Vec::new()));
+        let never = std::panic::AssertUnwindSafe(write(&store, |each| {
+            told.borrow_mut().push(each);
+            assert!(told.borrow().len() < 40, "enough");
+        }));
+        assert!(never.catch_unwind().await.is_err(), "only a kill ends it");
+        let told = told.into_inner();
+        (store, told)
+    }
+
+    async fn delete(store: &MemoryStore, kind: &'static str, id: String) {
+        let key = Key::new(kind, id);
+        let version = store.get(std::slice::from_ref(&key)).await.unwrap()[0].clone().unwrap().version;
+        store.commit(Batch { writes: vec![Write::Delete { key, version }] }).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_whole_passes_and_lines_can_be_read_back() {
+        let (store, told) = written().await;
+        Judge::default().judge(&store, &told).await.unwrap();
+        for each in told {
+            assert_eq!(format!("test it ... {each}").parse(), Ok(each));
+        }
+        assert_eq!("acknowledged 1 2".parse::<Acknowledged>(), Err(NotAcknowledged));
+    }
+
+    #[tokio::test]
+    async fn what_is_lost_or_half_there_is_seen() {
+        let judge =
+            async |store: &MemoryStore, told: &[Acknowledged]| Judge::default().judge(store, told).await.unwrap_err().0;
+        let (store, mut told) = written().await;
+        let last = *told.last().unwrap();
+        told.push(Acknowledged { batch: last.batch + 1, ..last });
+        assert!(judge(&store, &told).await.contains("was answered, and the last that is there is"));
+        told.truncate(3);
+        assert!(judge(&store, &told).await.contains("and only"), "batches that nobody began");
+
+        let (store, told) = written().await;
+        let last = told.last().unwrap();
+        delete(&store, PART, part_id(last.writer, last.batch, 2)).await;
+        assert!(judge(&store, &told).await.contains("4 are there"));
+
+        let (store, told) = written().await;
+        delete(&store, HEAD, "1".to_owned()).await;
+        assert!(judge(&store, &told).await.contains("the last that is there is 0"));
+    }
 }

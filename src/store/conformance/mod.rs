@@ -28,6 +28,7 @@ mod entries;
 mod expectations;
 mod handles;
 mod isolation;
+pub mod killed;
 mod preparation;
 mod report;
 mod scans;
