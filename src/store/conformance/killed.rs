@@ -37,7 +37,7 @@ use std::time::Duration;
 use futures_util::future::select_all;
 
 use super::super::{Expect, Hit, IndexEntry, Key, Over, Scan, Store, StoreError, Version, Write};
-use super::check::{Outcome, Seen, body, commit, ensure, number};
+use super::check::{Outcome, Seen, body, commit, ensure, give_way, number};
 use super::report::Report;
 use crate::store::sequence::Sequence;
 
@@ -113,6 +113,8 @@ async fn write_as(store: &dyn Store, writer: u64, acknowledge: &impl Fn(Acknowle
         let version = commit(store, writes).await?;
         head = Expect::Version(version);
         acknowledge(Acknowledged { writer, batch, version });
+        // The other writers' turn, also where a store never waits.
+        give_way().await;
     }
     Err(StoreError::Invalid { reason: "there are no more numbers".into() })
 }
