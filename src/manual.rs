@@ -9,6 +9,7 @@
 //! - [Events and alerts](alerts): who wants to be told, or to prove what was done.
 //! - [Due work](due_work): who runs it.
 //! - [Writing a store](stores): who has a database.
+//! - [Backups and upgrades](upgrades): who keeps the data for years.
 //! - [Security model](security): who has to trust the crate.
 //! - [Features and dependencies](features): who has to ship it.
 //! - [House rules](house_rules): who changes it.
@@ -38,7 +39,13 @@ pub mod alerts {}
 pub mod due_work {}
 
 #[doc = include_str!("manual/stores.md")]
+#[doc = "\n# The store on redb\n\n```ignore"]
+#[doc = include_str!("../examples/custom_store/store.rs")]
+#[doc = "```"]
 pub mod stores {}
+
+#[doc = include_str!("manual/upgrades.md")]
+pub mod upgrades {}
 
 #[doc = include_str!("manual/security.md")]
 pub mod security {}

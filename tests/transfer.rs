@@ -15,7 +15,6 @@ use chancery::engine::transfer::{Check, Export, Import, Summary, TransferError};
 use chancery::store::{Batch, Expect, Key, MemoryStore, Over, Scan, Store, Write};
 use full::{DAY, Surroundings, fill, settle};
 use support::{KINDS, START, events, everything, slug, user};
-use time::Duration;
 
 async fn full() -> (MemoryStore, Surroundings) {
     let (store, around) = (MemoryStore::new(), Surroundings::at(START));
@@ -104,17 +103,14 @@ async fn it_moves_from_memory_to_sqlite_and_on() {
 
 #[tokio::test]
 async fn the_new_store_goes_on_where_the_old_one_was_and_does_nothing_twice() {
-    let (store, around) = full().await;
-    let stream = export(&store, &around.clock).await;
-    let new = MemoryStore::new();
-    import(new.clone(), stream.as_bytes()).await.unwrap();
     let mut told = Vec::new();
-    for (store, around) in
-        [(store, around.clone()), (new, Surroundings { clock: around.clock.clone(), ..around.clone() })]
-    {
-        // The same time passes for both, one after the other.
-        let clock = std::sync::Arc::new(chancery::clock::ManualClock::new(START + 71 * DAY + Duration::minutes(1)));
-        let around = Surroundings { clock, ..around };
+    for moves in [false, true] {
+        let (mut store, around) = full().await;
+        if moves {
+            let stream = export(&store, &around.clock).await;
+            store = MemoryStore::new();
+            import(store.clone(), stream.as_bytes()).await.unwrap();
+        }
         let engine = around.builder(store.clone(), 9).build().await.unwrap();
         for _ in 0..40 {
             around.clock.advance(DAY);
@@ -127,7 +123,6 @@ async fn the_new_store_goes_on_where_the_old_one_was_and_does_nothing_twice() {
             *counts.entry(event).or_default() += 1;
         }
         assert!(counts["certificate-renewed"] > 1, "{counts:?}");
-        counts.remove("crl-published");
         told.push(counts);
     }
     assert_eq!(told[0], told[1], "the moved world does what the other did");

@@ -1,4 +1,4 @@
-//! A complete store on redb, an embedded key-value engine in pure Rust: five calls, two tables, one thread that writes.
+//! A complete store on redb, an embedded key-value engine in pure Rust: five calls, three tables, one thread that writes.
 
 use std::collections::BTreeSet;
 use std::ops::Bound::{Excluded, Included};
@@ -24,15 +24,12 @@ const NUMBERS: TableDefinition<&str, u64> = TableDefinition::new("numbers");
 
 type Id = (&'static str, &'static str);
 type Place = (&'static str, &'static str, &'static str, &'static str);
-type Documents = ReadOnlyTable<Id, Row>;
-type Entries = ReadOnlyTable<Place, ()>;
 type Row = (u64, &'static [u8], Vec<(&'static str, &'static str)>);
 
 /// A store in one redb file. It is open once for each process: share it as an `Arc`.
 #[derive(Debug)]
 pub(crate) struct RedbStore {
     database: Arc<Database>,
-    // `None` only while dropping: a closed channel is what ends the writer.
     jobs: Option<mpsc::Sender<Job>>,
     writer: Option<JoinHandle<()>>,
 }
@@ -61,7 +58,6 @@ impl RedbStore {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |tables| {
             let outcome = work(tables)?;
-            // Whoever stopped listening does not mind.
             Ok(Box::new(move |fate| drop(answer.send(fate.and(outcome)))))
         });
         let stopped = || StoreError::Unavailable { reason: "the writer has stopped".into() };
@@ -72,7 +68,7 @@ impl RedbStore {
     /// Reads from one state of the data, on a thread that may block.
     async fn read<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Documents, &Entries) -> Result<T, Error> + Send + 'static,
+        work: impl FnOnce(&ReadOnlyTable<Id, Row>, &ReadOnlyTable<Place, ()>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, StoreError> {
         let database = Arc::clone(&self.database);
         let read = move || {
@@ -86,7 +82,7 @@ impl RedbStore {
 
 impl Drop for RedbStore {
     fn drop(&mut self) {
-        self.jobs = None;
+        self.jobs = None; // A closed channel is what ends the writer.
         // Only when the writer is gone is the file closed, and may be opened again.
         self.writer.take().map(JoinHandle::join);
     }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use chancery::clock::{Clock, ManualClock};
 use chancery::domain::{
     AlertOn, AlertSpec, ApiSettings, ApprovalPolicySpec, ApprovalStep, Channel, ChannelKind, CrlSettings,
-    IncidentSelection, IncidentSpec, Methods, OcspResponder, OcspSettings, Repeat, Selection, Span, StatusSettings,
-    SyncSpec,
+    IncidentSelection, IncidentSpec, Methods, OcspResponder, OcspSettings, RenewalBudget, Repeat, Selection, Span,
+    StatusSettings, SyncSpec,
 };
 use chancery::engine::{Engine, EngineBuilder, Outcome};
 use chancery::notify::conformance::RecordingNotifier;
@@ -58,6 +58,8 @@ pub(crate) async fn fill(store: impl Store, around: &Surroundings) -> World {
     let ocsp = OcspSettings { responder: OcspResponder::Delegated, ..OcspSettings::default() };
     let status = StatusSettings { crl: Some(CrlSettings::default()), ocsp: Some(ocsp) };
     product.set_issuer_status(world.root.id, status).await.unwrap();
+    let budget = RenewalBudget { per_minute: Some(60), concurrent: Some(4) };
+    product.set_renewal_budget(world.root.id, budget).await.unwrap();
     let application = world.application.id;
     alice.set_methods(application, world.profile.id, renewing("30d")).await.unwrap();
     let channel = || Channel::Custom { notifier: slug("recorder"), to: "desk".into() };

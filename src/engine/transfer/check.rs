@@ -100,6 +100,11 @@ impl Check {
         self.end.is_some()
     }
 
+    /// Forgets the line that was cut off.
+    pub(super) fn forget_half_a_line(&mut self) {
+        self.partial.clear();
+    }
+
     /// The next document in `piece`, of which it takes what it reads.
     pub(super) fn next(&mut self, piece: &mut &[u8]) -> Result<Option<Arrived>, TransferError> {
         while let Some(end) = piece.iter().position(|octet| *octet == b'\n') {

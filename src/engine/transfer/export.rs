@@ -61,10 +61,11 @@ impl Export {
     ///
     /// # Errors
     /// Those of [`begin`](Self::begin).
-    pub async fn resume(store: impl Store, given: Check) -> Result<Self, TransferError> {
+    pub async fn resume(store: impl Store, mut given: Check) -> Result<Self, TransferError> {
         if given.header.is_none() {
             return Err(TransferError::Foreign);
         }
+        given.forget_half_a_line();
         let stage = match &given.last {
             _ if given.has_ended() => Stage::Done,
             Some(last) => {

@@ -18,8 +18,14 @@ use super::super::{
 ///
 /// The first difference, in words.
 pub async fn differential(octets: &[u8], store: &dyn Store) -> Result<(), String> {
-    let mut run =
-        Run { tape: Tape { octets }, model: MemoryStore::new(), store, versions: HashMap::new(), greatest: 0 };
+    let mut run = Run {
+        tape: Tape { octets },
+        model: MemoryStore::new(),
+        store,
+        versions: HashMap::new(),
+        last: HashMap::new(),
+        greatest: 0,
+    };
     while !run.tape.octets.is_empty() {
         match run.tape.below(9) {
             0 => run.get().await?,
@@ -37,6 +43,7 @@ struct Run<'r> {
     store: &'r dyn Store,
     /// Which version of the store belongs to which of the model, for each document.
     versions: HashMap<(Key, Version), Version>,
+    last: HashMap<Key, Version>,
     greatest: u64,
 }
 
@@ -61,7 +68,7 @@ impl Run<'_> {
         let (expected, seen) = (self.model.claim(&claim).await, self.store.claim(&claim).await);
         if let (Ok(expected), Ok(seen)) = (&expected, &seen) {
             for (expected, seen) in expected.iter().zip(seen) {
-                self.note(&expected.document.key, expected.document.version, seen.document.version);
+                self.note(&expected.document.key, expected.document.version, seen.document.version)?;
             }
         }
         let translate = |hit: Hit| Hit { document: self.translate(hit.document), ..hit };
@@ -81,17 +88,21 @@ impl Run<'_> {
         match (expected, seen) {
             (Ok(expected), Ok(seen)) => {
                 let written = for_store.writes.iter().filter(|write| !matches!(write, Write::Check { .. }));
-                written.for_each(|write| self.note(write.key(), expected, seen));
-                Ok(())
+                written.map(Write::key).try_for_each(|key| self.note(key, expected, seen))
             }
             (expected, seen) => same(&call, &expected.map(drop), &seen.map(drop)),
         }
     }
 
     /// Remembers that two versions belong to the same write of a document.
-    fn note(&mut self, key: &Key, expected: Version, seen: Version) {
+    fn note(&mut self, key: &Key, expected: Version, seen: Version) -> Result<(), String> {
+        let last = self.last.insert(key.clone(), seen);
+        if last.is_some_and(|last| last >= seen) {
+            return Err(format!("{key} is given {seen:?} after {last:?}"));
+        }
         self.versions.insert((key.clone(), expected), seen);
         self.greatest = self.greatest.max(expected.0);
+        Ok(())
     }
 
     async fn draw(&mut self) -> Result<Write, String> {
