@@ -21,7 +21,7 @@ const LARGEST_PAGE: usize = 500;
 /// About as much a page should hold.
 const PAGE_BYTES: usize = 4 * 1024 * 1024;
 
-/// Gives the whole state of a store as a stream. See [the module](self).
+/// Gives the whole state of a store as a stream. See [the module](super).
 #[derive(Debug)]
 pub struct Export {
     store: Arc<dyn Store>,

@@ -13,7 +13,7 @@ use crate::store::{Batch, Expect, Key, MAX_BATCH_WRITES, Over, Scan, Store, Stor
 const BATCH: usize = MAX_BATCH_WRITES / 2;
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
 
-/// Takes a stream into an empty store, or goes on with one that was cut off. See [the module](self).
+/// Takes a stream into an empty store, or goes on with one that was cut off. See [the module](super).
 ///
 /// Nothing of a line is written before the line was found to be whole and in its place.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! Reopening after a kill: a process commits numbered batches until it is killed; what it was told must be whole.
 //!
-//! A store's author lets the test start itself again as the process that writes ([`write`]); [`survives_kills`] starts
+//! A store's author lets the test start itself again as the process that writes ([`write()`]); [`survives_kills`] starts
 //! it, kills it at a random moment, opens the store anew and judges what is there, again and again:
 //!
 //! ```no_run
@@ -128,7 +128,7 @@ fn put(kind: &'static str, id: String, expect: Expect, number: u64) -> Write {
     Write::Put { key: Key::new(kind, id), expect, body: body(number), entries }
 }
 
-/// Starts the process that [writes](write) and kills it, `rounds` times, and judges each time what is there.
+/// Starts the process that [writes](write()) and kills it, `rounds` times, and judges each time what is there.
 ///
 /// `writer` makes the command; its standard output must be the lines of [`Acknowledged`]. `open` opens a store on the same
 /// data, after the process has ended. Blocks while the process runs: some milliseconds each time.

@@ -83,7 +83,7 @@ async fn work(store: &dyn Store, worker: u64, clock: &AtomicU64, done: &AtomicU6
         let now = clock.fetch_add(1, Ordering::SeqCst);
         let taken = store.claim(&below(&tick(now + 1), &tick(now + 1 + LEASE), 3)).await?;
         // One in four stalls beyond its lease, and comes back as if nothing had been.
-        if chance.next() % 4 == 0 {
+        if chance.next().is_multiple_of(4) {
             while clock.fetch_add(1, Ordering::SeqCst) < now + 3 * LEASE {
                 give_way().await;
             }

@@ -23,8 +23,8 @@ async fn pages_hold_while_others_come_go_and_move(store: &dyn Store) -> Outcome 
         create_at(store, &format!("{:03}-stays", number * 5 % 97), &[&value(number * 7)]).await?;
     }
     for seed in 0..SEEDS {
-        let order = if seed % 2 == 0 { Order::Ascending } else { Order::Descending };
-        let over = if seed % 3 == 0 { Over::Kind("thing".into()) } else { Over::Index("place".into()) };
+        let order = if seed.is_multiple_of(2) { Order::Ascending } else { Order::Descending };
+        let over = if seed.is_multiple_of(3) { Over::Kind("thing".into()) } else { Over::Index("place".into()) };
         let scan = Scan { order, ..Scan::new(over, 1 + usize::try_from(seed).unwrap_or(0)) };
         let done = AtomicBool::new(false);
         let (paged, moved) = join(page(store, scan, &done), move_about(store, seed, &done)).await;
@@ -95,7 +95,9 @@ async fn move_about(store: &dyn Store, seed: u64, done: &AtomicBool) -> Outcome 
         let place = value(chance.next());
         let found = read(store, &id).await?;
         let write = match found {
-            Some(document) if chance.next() % 2 == 0 => Write::Delete { key: key(&id), version: document.version },
+            Some(document) if chance.next().is_multiple_of(2) => {
+                Write::Delete { key: key(&id), version: document.version }
+            }
             Some(document) => put_with(&id, super::super::Expect::Version(document.version), &[("place", &place)]),
             None => put_with(&id, super::super::Expect::Absent, &[("place", &place)]),
         };
