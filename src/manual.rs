@@ -10,6 +10,7 @@
 //! - [Due work](due_work): who runs it.
 //! - [PostgreSQL](postgres): who runs several nodes.
 //! - [Writing a store](stores): who has a database.
+//! - [Backups and upgrades](upgrades): who keeps the data for years.
 //! - [Security model](security): who has to trust the crate.
 //! - [Features and dependencies](features): who has to ship it.
 //! - [House rules](house_rules): who changes it.
@@ -43,7 +44,13 @@ pub mod due_work {}
 pub mod postgres {}
 
 #[doc = include_str!("manual/stores.md")]
+#[doc = "\n# The store on redb\n\n```ignore"]
+#[doc = include_str!("../examples/custom_store/store.rs")]
+#[doc = "```"]
 pub mod stores {}
+
+#[doc = include_str!("manual/upgrades.md")]
+pub mod upgrades {}
 
 #[doc = include_str!("manual/security.md")]
 pub mod security {}

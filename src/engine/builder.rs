@@ -196,6 +196,7 @@ impl EngineBuilder {
             retention: self.retention,
             cache: Cache::default(),
         };
+        context.refuse_half_an_import().await?;
         context.verify_issuers().await?;
         Ok(Engine { context: Arc::new(context) })
     }

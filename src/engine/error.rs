@@ -106,6 +106,9 @@ pub enum Error {
         /// The reasons, at least one.
         reasons: Vec<Ineligibility>,
     },
+    /// An [import](super::transfer::Import) into the store is not finished: no engine works on half a state.
+    #[error("an import into the store is not finished")]
+    ImportUnfinished,
     /// Others changed the same things again and again. Nothing was written; try again.
     #[error("too many others changed the same things; nothing was written")]
     Contended,

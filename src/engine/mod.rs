@@ -29,6 +29,7 @@ mod schema;
 mod session;
 mod settings;
 mod submit;
+pub mod transfer;
 mod worker;
 
 use std::sync::Arc;

@@ -3,6 +3,7 @@
 mod alerts;
 mod audit;
 mod deploy;
+mod kinds;
 mod names;
 mod renewal;
 mod revocation;
@@ -28,6 +29,7 @@ pub(in crate::engine) use deploy::{
     DEPLOYMENT_CERTIFICATE, DEPLOYMENT_STATE, RemoteClaim, SYNC_APPLICATION, SyncTask, SyncWalk, TargetLease,
     WalkStage, deployment_id,
 };
+pub(in crate::engine) use kinds::derive;
 use names::searchable_names;
 pub(in crate::engine) use names::{searchable, tag_entry};
 pub(in crate::engine) use renewal::{

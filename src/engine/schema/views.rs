@@ -9,6 +9,7 @@ use crate::domain::{
     AlertRecord, Application, AuditBlock, CertificateRecord, CertificateRequest, Deployment, Event, Incident,
     IssuerRecord, Octets, Profile, RenewalPlan, SyncRecord, UnderIncident,
 };
+use crate::engine::transfer::Place;
 use crate::store::{Column, KindSchema, Schema};
 
 const fn column(name: &'static str, path: &'static str) -> Column {
@@ -246,5 +247,6 @@ pub(in crate::engine) const SCHEMA: Schema = Schema {
             view: "sync_tasks",
             columns: &[column("certificate", "certificate"), column("due", "due")],
         },
+        KindSchema { kind: Place::KIND, view: "transfers", columns: &[column("line", "line")] },
     ],
 };

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use bytes::Bytes;
 
 use super::super::{
-    Batch, Cursor, Document, Expect, Hit, IndexEntry, Key, MemoryStore, Order, Over, Scan, Store, StoreError, Version,
-    Write,
+    Batch, Claim, Cursor, Document, Expect, Hit, IndexEntry, Key, MemoryStore, Order, Over, Scan, Store, StoreError,
+    Version, Write,
 };
 
 /// Runs the calls that `octets` spell on `store`, which must be empty, and on a [`MemoryStore`], and compares every
@@ -18,12 +18,19 @@ use super::super::{
 ///
 /// The first difference, in words.
 pub async fn differential(octets: &[u8], store: &dyn Store) -> Result<(), String> {
-    let mut run =
-        Run { tape: Tape { octets }, model: MemoryStore::new(), store, versions: HashMap::new(), greatest: 0 };
+    let mut run = Run {
+        tape: Tape { octets },
+        model: MemoryStore::new(),
+        store,
+        versions: HashMap::new(),
+        last: HashMap::new(),
+        greatest: 0,
+    };
     while !run.tape.octets.is_empty() {
-        match run.tape.below(8) {
+        match run.tape.below(9) {
             0 => run.get().await?,
             1..=3 => run.scan().await?,
+            8 => run.claim().await?,
             _ => run.commit().await?,
         }
     }
@@ -34,8 +41,9 @@ struct Run<'r> {
     tape: Tape<'r>,
     model: MemoryStore,
     store: &'r dyn Store,
-    /// Which version of the store belongs to which of the model.
-    versions: HashMap<Version, Version>,
+    /// Which version of the store belongs to which of the model, for each document.
+    versions: HashMap<(Key, Version), Version>,
+    last: HashMap<Key, Version>,
     greatest: u64,
 }
 
@@ -55,6 +63,19 @@ impl Run<'_> {
         same(&format!("{scan:?}"), &expected, &seen)
     }
 
+    async fn claim(&mut self) -> Result<(), String> {
+        let claim = self.tape.claim();
+        let (expected, seen) = (self.model.claim(&claim).await, self.store.claim(&claim).await);
+        if let (Ok(expected), Ok(seen)) = (&expected, &seen) {
+            for (expected, seen) in expected.iter().zip(seen) {
+                self.note(&expected.document.key, expected.document.version, seen.document.version)?;
+            }
+        }
+        let translate = |hit: Hit| Hit { document: self.translate(hit.document), ..hit };
+        let expected = expected.map(|hits| hits.into_iter().map(translate).collect::<Vec<_>>());
+        same(&format!("{claim:?}"), &expected, &seen)
+    }
+
     async fn commit(&mut self) -> Result<(), String> {
         let (mut for_model, mut for_store) = (Batch::new(), Batch::new());
         for _ in 0..self.tape.below(4) {
@@ -66,20 +87,22 @@ impl Run<'_> {
         let (expected, seen) = (self.model.commit(for_model).await, self.store.commit(for_store.clone()).await);
         match (expected, seen) {
             (Ok(expected), Ok(seen)) => {
-                self.note(expected, seen, &for_store);
-                Ok(())
+                let written = for_store.writes.iter().filter(|write| !matches!(write, Write::Check { .. }));
+                written.map(Write::key).try_for_each(|key| self.note(key, expected, seen))
             }
             (expected, seen) => same(&call, &expected.map(drop), &seen.map(drop)),
         }
     }
 
-    /// Remembers that two versions belong to the same writes.
-    fn note(&mut self, expected: Version, seen: Version, batch: &Batch) {
-        // What a batch without a put or delete answers has no meaning.
-        if batch.writes.iter().any(|write| !matches!(write, Write::Check { .. })) {
-            self.versions.insert(expected, seen);
-            self.greatest = self.greatest.max(expected.0);
+    /// Remembers that two versions belong to the same write of a document.
+    fn note(&mut self, key: &Key, expected: Version, seen: Version) -> Result<(), String> {
+        let last = self.last.insert(key.clone(), seen);
+        if last.is_some_and(|last| last >= seen) {
+            return Err(format!("{key} is given {seen:?} after {last:?}"));
         }
+        self.versions.insert((key.clone(), expected), seen);
+        self.greatest = self.greatest.max(expected.0);
+        Ok(())
     }
 
     async fn draw(&mut self) -> Result<Write, String> {
@@ -102,21 +125,21 @@ impl Run<'_> {
     fn translate_write(&self, write: &Write) -> Write {
         let mut write = write.clone();
         match &mut write {
-            Write::Put { expect: Expect::Version(version), .. }
-            | Write::Check { expect: Expect::Version(version), .. }
-            | Write::Delete { version, .. } => *version = self.translate_version(*version),
+            Write::Put { key, expect: Expect::Version(version), .. }
+            | Write::Check { key, expect: Expect::Version(version) }
+            | Write::Delete { key, version } => *version = self.translate_version(key, *version),
             Write::Put { .. } | Write::Check { .. } => {}
         }
         write
     }
 
     /// A version that was never answered stays one: no store counts from the end.
-    fn translate_version(&self, version: Version) -> Version {
-        self.versions.get(&version).copied().unwrap_or(Version(u64::MAX - version.0))
+    fn translate_version(&self, key: &Key, version: Version) -> Version {
+        self.versions.get(&(key.clone(), version)).copied().unwrap_or(Version(u64::MAX - version.0))
     }
 
     fn translate(&self, document: Document) -> Document {
-        Document { version: self.translate_version(document.version), ..document }
+        Document { version: self.translate_version(&document.key, document.version), ..document }
     }
 
     fn translate_all(&self, found: Vec<Option<Document>>) -> Vec<Option<Document>> {
@@ -171,6 +194,12 @@ impl Tape<'_> {
 
     fn bound(&mut self) -> Option<String> {
         (self.below(3) == 0).then(|| self.one_of(&VALUES).to_owned())
+    }
+
+    fn claim(&mut self) -> Claim {
+        let index = self.one_of(&INDEXES);
+        let lease = IndexEntry::new(self.one_of(&INDEXES), self.one_of(&VALUES));
+        Claim { index: index.into(), to: self.one_of(&VALUES).to_owned(), lease, limit: usize::from(self.below(6)) }
     }
 
     fn scan(&mut self) -> Scan {

@@ -1,4 +1,4 @@
-//! Checks that need several handles on the same data: the clauses Read your writes, Durability and, again, Isolation.
+//! Checks that need several handles on the same data: the clauses Read your writes, Durability and, again, Isolation and Claims.
 
 use futures_util::future::join_all;
 
@@ -7,6 +7,7 @@ use super::check::{
     Outcome, Seen, body, commit, create, create_at, delete, ensure, exists, finds, give_way, key, number, place, put,
     read,
 };
+use super::claims::{below, take_all, takes};
 use super::report::Report;
 
 /// Runs these checks, each on a fresh place.
@@ -18,6 +19,13 @@ pub(super) async fn run<P, S: Store>(create: &impl AsyncFn() -> P, open: &impl A
     let location = create().await;
     let (one, other) = (open(&location).await, open(&location).await);
     report.add("Isolation", "increments_through_two_handles_are_all_counted", counts(&one, &other).await);
+
+    let location = create().await;
+    let (one, other) = (open(&location).await, open(&location).await);
+    report.add("Claims", "claims_through_two_handles_never_share", shares_nothing(&one, &other).await);
+
+    let location = create().await;
+    report.add("Durability", "a_lease_is_there_after_reopening", leased(&location, open).await);
 
     let location = create().await;
     report.add("Durability", "what_was_answered_is_there_after_reopening", lasts(&location, open).await);
@@ -60,6 +68,25 @@ async fn increment(store: &dyn Store) -> Outcome {
         }
     }
     Ok(())
+}
+
+async fn shares_nothing(one: &dyn Store, other: &dyn Store) -> Outcome {
+    for number in 0..40 {
+        create_at(one, &format!("{number:02}"), &[&format!("{}", number % 7)]).await?;
+    }
+    take_all(&[one, other, one, other], 40).await
+}
+
+async fn leased<P, S: Store>(location: &P, open: &impl AsyncFn(&P) -> S) -> Outcome {
+    let store = open(location).await;
+    create_at(&store, "a", &["1"]).await?;
+    let taken = takes(&store, &below("2", "5", 1), "1=a").await?;
+    drop(store);
+    let store = open(location).await;
+    let (seen, expected) = (read(&store, "a").await?, taken.into_iter().next().map(|hit| hit.document));
+    ensure!(seen == expected, "{expected:?} was taken, {seen:?} is there after reopening");
+    finds(&store, &place(), "5=a").await?;
+    takes(&store, &below("6", "9", 1), "5=a").await.map(drop)
 }
 
 async fn lasts<P, S: Store>(location: &P, open: &impl AsyncFn(&P) -> S) -> Outcome {

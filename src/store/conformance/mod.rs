@@ -11,7 +11,8 @@
 //! # }
 //! ```
 //!
-//! A store that keeps its data elsewhere runs [`run_durable`] instead, and a fuzzer feeds [`differential`].
+//! A store that keeps its data elsewhere runs [`run_durable`] instead, shows that it survives [kills](killed), and is fed by a
+//! fuzzer through [`differential`].
 
 use super::Store;
 use super::sequence::Sequence;
@@ -23,11 +24,15 @@ pub use report::{Finding, Report};
 mod atomicity;
 mod cancellation;
 mod check;
+mod claims;
 mod differential;
 mod entries;
 mod expectations;
 mod handles;
 mod isolation;
+pub mod killed;
+mod leases;
+mod paging;
 mod preparation;
 mod report;
 mod scans;
@@ -82,6 +87,9 @@ fn all() -> impl Iterator<Item = &'static Check> {
         isolation::CHECKS,
         entries::CHECKS,
         scans::CHECKS,
+        paging::CHECKS,
+        claims::CHECKS,
+        leases::CHECKS,
         cancellation::CHECKS,
         sizes::CHECKS,
     ]

@@ -3,10 +3,11 @@
 use bytes::Bytes;
 
 use super::super::{
-    Expect, IndexEntry, Key, MAX_BATCH_WRITES, MAX_BODY_BYTES, MAX_KEY_BYTES, MAX_NAME_BYTES, MAX_SCAN_LIMIT, Over,
-    Scan, Store, StoreError, Write,
+    Claim, Expect, IndexEntry, Key, MAX_BATCH_WRITES, MAX_BODY_BYTES, MAX_KEY_BYTES, MAX_NAME_BYTES, MAX_SCAN_LIMIT,
+    Over, Scan, Store, StoreError, Write,
 };
-use super::check::{Outcome, Seen, checks, commit, create_at, delete, ensure, put, read};
+use super::check::{Outcome, Seen, checks, commit, create_at, delete, ensure, finds, place, put, put_with, read};
+use super::claims::below;
 
 checks!("Sizes":
     the_largest_key_entry_and_body_come_back_whole,
@@ -18,6 +19,9 @@ checks!("Sizes":
     a_larger_batch_is_refused,
     names_that_are_no_words_are_refused,
     a_scan_of_nothing_or_too_much_is_refused,
+    the_largest_claim_is_answered,
+    a_claim_of_nothing_or_too_much_is_refused,
+    a_claim_that_would_find_its_own_lease_is_refused,
     a_key_written_twice_is_refused,
 );
 
@@ -105,6 +109,40 @@ async fn a_scan_of_nothing_or_too_much_is_refused(store: &dyn Store) -> Outcome 
         ensure!(refused, "a scan of at most {limit} is not refused as invalid");
     }
     Ok(())
+}
+
+async fn the_largest_claim_is_answered(store: &dyn Store) -> Outcome {
+    let ids: Vec<String> = (0..MAX_BATCH_WRITES).map(|number| number.to_string()).collect();
+    let entries = [("place", "1")];
+    commit(store, ids.iter().map(|id| put_with(id, Expect::Absent, &entries)).collect()).await?;
+    let seen = store.claim(&below("2", "9", MAX_SCAN_LIMIT)).await?.len();
+    let expected = MAX_SCAN_LIMIT.min(MAX_BATCH_WRITES);
+    ensure!(seen == expected, "a claim of up to {MAX_SCAN_LIMIT} of {MAX_BATCH_WRITES} documents takes {seen}");
+    Ok(())
+}
+
+async fn a_claim_of_nothing_or_too_much_is_refused(store: &dyn Store) -> Outcome {
+    create_at(store, "a", &["1"]).await?;
+    let named = |name: &'static str| Claim { index: name.into(), ..below("2", "9", 1) };
+    for claim in [below("2", "9", 0), below("2", "9", MAX_SCAN_LIMIT + 1), named("two words"), named("")] {
+        refuses_claim(store, &claim).await?;
+    }
+    Ok(())
+}
+
+async fn a_claim_that_would_find_its_own_lease_is_refused(store: &dyn Store) -> Outcome {
+    create_at(store, "a", &["1"]).await?;
+    refuses_claim(store, &below("5", "4", 1)).await?;
+    let long = "x".repeat(MAX_KEY_BYTES + 1);
+    refuses_claim(store, &below("5", &long, 1)).await?;
+    finds(store, &place(), "1=a").await
+}
+
+async fn refuses_claim(store: &dyn Store, claim: &Claim) -> Outcome {
+    match store.claim(claim).await {
+        Err(StoreError::Invalid { .. }) => Ok(()),
+        other => Err(Seen(format!("expected {claim:?} to be refused as invalid, saw {other:?}"))),
+    }
 }
 
 async fn a_key_written_twice_is_refused(store: &dyn Store) -> Outcome {
