@@ -18,6 +18,9 @@ mod measure;
 mod operations;
 mod place;
 mod plot;
+#[cfg(feature = "postgres")]
+#[path = "../../tests/support/postgres.rs"]
+mod postgres;
 mod table;
 
 use std::process::{Command, Stdio};
@@ -25,7 +28,7 @@ use std::process::{Command, Stdio};
 use measure::Measured;
 use place::Place;
 
-const USAGE: &str = "usage: scale [--sizes N,N] [--stores sqlite]
+const USAGE: &str = "usage: scale [--sizes N,N] [--stores sqlite,postgres]
 
   --sizes    how many certificates, hundreds of them; 10000 if not given
   --stores   over which stores; all that are built in if not given";

@@ -43,7 +43,7 @@ pub(crate) fn measure(place: Place, certificates: usize) -> Measured {
         let begun = Instant::now();
         let some = fleet::fill(&store, &clock, certificates).await;
         let filled = begun.elapsed();
-        let bytes = site.bytes().await;
+        let bytes = site.bytes();
         let fleet = Fleet::open(Arc::clone(&store), &clock).await;
         let costs = operations::all(&fleet, &store, &some).await;
         let memory = memory();

@@ -1,30 +1,46 @@
 //! The stores that are measured: how one is opened anew, and how much of the disk it takes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
+#[cfg(feature = "postgres")]
+use chancery::store::postgres::PostgresStore;
 use chancery::store::Store;
 use chancery::store::sqlite::SqliteStore;
 use tempfile::TempDir;
+
+#[cfg(feature = "postgres")]
+use crate::postgres::Cluster;
 
 /// A kind of store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     Sqlite,
+    #[cfg(feature = "postgres")]
+    Postgres,
 }
 
 /// A store that begins empty and goes when this is dropped.
-pub(crate) struct Site {
-    folder: TempDir,
+pub(crate) enum Site {
+    Sqlite(TempDir),
+    #[cfg(feature = "postgres")]
+    Postgres(Box<Cluster>, String),
 }
 
 impl Place {
-    pub(crate) const ALL: [Self; 1] = [Self::Sqlite];
+    /// All that are built in.
+    pub(crate) const ALL: &[Self] = &[
+        Self::Sqlite,
+        #[cfg(feature = "postgres")]
+        Self::Postgres,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Sqlite => "sqlite",
+            #[cfg(feature = "postgres")]
+            Self::Postgres => "postgres",
         }
     }
 
@@ -32,11 +48,22 @@ impl Place {
     pub(crate) fn target_of_callers(self) -> f64 {
         match self {
             Self::Sqlite => 8.0,
+            #[cfg(feature = "postgres")]
+            Self::Postgres => 4.0,
         }
     }
 
+    /// A new file, or a server with a new database.
     pub(crate) fn found(self) -> Site {
-        Site { folder: tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap() }
+        match self {
+            Self::Sqlite => Site::Sqlite(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()),
+            #[cfg(feature = "postgres")]
+            Self::Postgres => {
+                let cluster = Cluster::start().expect("PostgreSQL is not installed: leave it out with --stores");
+                let database = cluster.fresh_name();
+                Site::Postgres(Box::new(cluster), database)
+            }
+        }
     }
 }
 
@@ -44,26 +71,41 @@ impl FromStr for Place {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|place| place.name() == name).ok_or_else(|| format!("no store is called {name}"))
+        let known = Self::ALL.iter().find(|place| place.name() == name);
+        known.copied().ok_or_else(|| format!("no store is called {name}"))
     }
 }
 
 impl Site {
-    fn file(&self) -> PathBuf {
-        self.folder.path().join("scale.db")
-    }
-
     /// The store as another node opens it.
     pub(crate) async fn open(&self) -> Arc<dyn Store> {
-        Arc::new(SqliteStore::open(self.file()).unwrap())
+        match self {
+            Self::Sqlite(folder) => Arc::new(SqliteStore::open(file(folder.path())).unwrap()),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(cluster, database) => {
+                Arc::new(PostgresStore::connect(&cluster.url(database)).await.unwrap())
+            }
+        }
     }
 
-    /// Bytes on disk, with the log written back.
-    pub(crate) async fn bytes(&self) -> u64 {
-        let connection = rusqlite::Connection::open(self.file()).unwrap();
-        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
-        drop(connection);
-        let files = std::fs::read_dir(self.folder.path()).unwrap().map(|file| file.unwrap().metadata().unwrap());
-        files.map(|file| file.len()).sum()
+    /// Bytes on disk, with the log written back: of a server its tables with their indexes.
+    pub(crate) fn bytes(&self) -> u64 {
+        match self {
+            Self::Sqlite(folder) => {
+                let connection = rusqlite::Connection::open(file(folder.path())).unwrap();
+                connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+                std::fs::metadata(file(folder.path())).unwrap().len()
+            }
+            #[cfg(feature = "postgres")]
+            Self::Postgres(cluster, database) => {
+                let sizes = "SELECT sum(pg_total_relation_size(oid)) FROM pg_class
+                             WHERE relkind = 'r' AND relnamespace = 'chancery'::regnamespace";
+                cluster.sql(database, sizes).trim().parse().unwrap()
+            }
+        }
     }
+}
+
+fn file(folder: &Path) -> PathBuf {
+    folder.join("scale.db")
 }

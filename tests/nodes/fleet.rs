@@ -34,21 +34,35 @@ struct Place<'p> {
     orders: Orders,
     workers: usize,
     certificates: usize,
-    acts: Vec<Act>,
+    kills: usize,
+    restarts: usize,
     restart: Box<dyn FnMut() + 'p>,
 }
 
 /// Two workers on one SQLite file.
 pub(crate) fn two_on_one_file() {
     let folder = tempfile::tempdir().unwrap();
-    let mut acts = vec![Act::Kill; 6];
-    acts.push(Act::Pause);
     show(Place {
         orders: Orders::over_file(&folder.path().join("nodes.db")),
         workers: 2,
         certificates: size(),
-        acts,
+        kills: 6,
+        restarts: 0,
         restart: Box::new(|| unreachable!("a file has no server")),
+    });
+}
+
+/// Four workers on one PostgreSQL, which crashes once.
+#[cfg(feature = "postgres")]
+pub(crate) fn four_on_one_server() {
+    let Some(cluster) = crate::postgres::Cluster::start() else { return };
+    show(Place {
+        orders: Orders::new(cluster.fresh()),
+        workers: 4,
+        certificates: size(),
+        kills: 12,
+        restarts: 1,
+        restart: Box::new(|| cluster.restart("immediate")),
     });
 }
 
@@ -65,10 +79,10 @@ fn show(mut place: Place<'_>) {
     place.orders.begun = Some(SystemClock.now().unix_timestamp_nanos());
     let begun = Instant::now();
     let mut nodes = Nodes::start(&place);
-    let acts = std::mem::take(&mut place.acts);
-    let mut plan = nodes.draw(acts, certificates);
+    let mut plan = nodes.draw(&place);
     while !nodes.is_paused_enough() || !runtime.block_on(is_done(&store)) {
         assert!(begun.elapsed() < PATIENCE, "not all are renewed: {}", nodes.summary());
+        nodes.must_live();
         nodes.listen(Duration::from_millis(300));
         while plan.last().is_some_and(|(at, _)| *at <= nodes.renewed()) {
             if let Some((_, act)) = plan.pop() {
@@ -93,7 +107,7 @@ async fn engine(orders: &Orders, store: &Arc<dyn Store>, after: time::Duration) 
 
 /// Issues the fleet through the engine.
 async fn enrol(orders: &Orders, certificates: usize) -> Arc<dyn Store> {
-    let store = orders.open().await;
+    let store = orders.open().await.unwrap();
     let engine = engine(orders, &store, ENROLLED - BEGIN).await;
     let office = Arc::new(Office::found(&engine).await);
     let issue = |at: usize| {
@@ -195,13 +209,21 @@ impl Nodes {
         self.nodes.push(Node { number, process });
     }
 
+    /// Nobody ends but by our hand.
+    fn must_live(&mut self) {
+        for node in &mut self.nodes {
+            assert!(node.process.lives(), "worker {} ended by itself", node.number);
+        }
+    }
+
     /// After how many renewals what happens, the first at the end.
-    fn draw(&mut self, acts: Vec<Act>, certificates: usize) -> Vec<(usize, Act)> {
+    fn draw(&mut self, place: &Place<'_>) -> Vec<(usize, Act)> {
+        let acts = [vec![Act::Kill; place.kills], vec![Act::Restart; place.restarts], vec![Act::Pause]].concat();
         let mut drawn: Vec<(usize, Act)> = Vec::new();
         for act in acts {
             // A pause takes the whole lease: others are to go on meanwhile.
             let share = if act == Act::Pause { self.chance.within(5, 40) } else { self.chance.within(3, 80) };
-            drawn.push((certificates * usize::try_from(share).unwrap() / 100, act));
+            drawn.push((place.certificates * usize::try_from(share).unwrap() / 100, act));
         }
         drawn.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
         drawn

@@ -33,7 +33,7 @@ pub(crate) fn a_file_outlives_its_writers() {
     let mut orders = Orders::over_file(&path);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let engine = orders.builder(orders.open().await, false).build().await.unwrap();
+        let engine = orders.builder(orders.open().await.unwrap(), false).build().await.unwrap();
         Office::found(&engine).await;
     });
     let mut heard = Heard::default();

@@ -17,13 +17,20 @@ mod killed;
 mod office;
 #[cfg(unix)]
 mod process;
+#[cfg(all(unix, feature = "postgres"))]
+#[path = "../support/postgres.rs"]
+mod postgres;
 #[cfg(unix)]
 mod roles;
 
 /// What is shown, by name; words on the command line choose among them.
 #[cfg(unix)]
-const PROOFS: [(&str, fn()); 2] =
-    [("sqlite_killed", killed::a_file_outlives_its_writers), ("sqlite_nodes", fleet::two_on_one_file)];
+const PROOFS: &[(&str, fn())] = &[
+    ("sqlite_killed", killed::a_file_outlives_its_writers),
+    ("sqlite_nodes", fleet::two_on_one_file),
+    #[cfg(feature = "postgres")]
+    ("postgres_nodes", fleet::four_on_one_server),
+];
 
 #[cfg(unix)]
 fn main() {

@@ -13,7 +13,7 @@ use chancery::domain::{
 use chancery::engine::{Engine, EngineBuilder, Session};
 use chancery::sealer::AeadSealer;
 use chancery::signer::{Locality, SignError, Signer, SoftwareSigner};
-use chancery::store::Store;
+use chancery::store::{Store, StoreError};
 use chancery::store::sqlite::SqliteStore;
 use chancery::x509::{KeyAlgorithm, PublicKey, Serial, SignatureAlgorithm};
 use serde::{Deserialize, Serialize};
@@ -38,7 +38,7 @@ const ISSUERS: [&str; 2] = ["near", "far"];
 /// What a process is told when it is started.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Orders {
-    /// `sqlite:` and the path of the file.
+    /// `sqlite:` and the path of the file, or the URL of a PostgreSQL database.
     pub(crate) store: String,
     /// The key of the issuer that is far, hex PKCS#8.
     pub(crate) key: String,
@@ -59,9 +59,13 @@ impl Orders {
         Self::new(format!("sqlite:{}", path.display()))
     }
 
-    pub(crate) async fn open(&self) -> Arc<dyn Store> {
+    pub(crate) async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
         match self.store.split_once(':') {
-            Some(("sqlite", path)) => Arc::new(SqliteStore::open(path).unwrap()),
+            Some(("sqlite", path)) => Ok(Arc::new(SqliteStore::open(path)?)),
+            #[cfg(feature = "postgres")]
+            Some(("postgres", _)) => {
+                Ok(Arc::new(chancery::store::postgres::PostgresStore::connect(&self.store).await?))
+            }
             _ => panic!("no store is called {}", self.store),
         }
     }

@@ -50,6 +50,10 @@ impl Process {
         Self { child, reader: Some(reader) }
     }
 
+    pub(crate) fn lives(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
     /// SIGKILL. What it said before has been heard when this returns.
     pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();

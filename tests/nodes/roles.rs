@@ -9,6 +9,8 @@ use crate::office::{Office, Orders};
 
 /// How many items a worker takes on at once.
 const ITEMS: usize = 50;
+/// How often a process tries to open the store.
+const ATTEMPTS: usize = 50;
 /// How many callers issue at once.
 const CALLERS: usize = 8;
 
@@ -22,13 +24,29 @@ pub(crate) fn play(role: &str, orders: &str) {
     let orders: Orders = serde_json::from_str(orders).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let engine = orders.builder(orders.open().await, true).build().await.unwrap();
+        let engine = open(&orders).await;
         match role {
             "worker" => work(&engine).await,
             "issuer" => issue(&engine, &orders.name).await,
             _ => panic!("no role is called {role}"),
         }
     });
+}
+
+/// The engine on the store, which others may lock or restart meanwhile.
+async fn open(orders: &Orders) -> Engine {
+    for _ in 0..ATTEMPTS {
+        let opened = match orders.open().await {
+            Ok(store) => orders.builder(store, true).build().await,
+            Err(error) => Err(error.into()),
+        };
+        match opened {
+            Ok(engine) => return engine,
+            Err(error) => println!("error {error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    panic!("the store does not open");
 }
 
 /// Does due work, round after round: says `begin`, and then what became of the round.
