@@ -1,6 +1,6 @@
 //! Several worker processes on one store, a fleet that is due, and what goes wrong meanwhile.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -148,6 +148,8 @@ struct Nodes {
     started: usize,
     signed: BTreeSet<String>,
     counts: Counts,
+    /// What each worker renewed and lost to others.
+    each: BTreeMap<usize, [usize; 2]>,
     paused: Option<Pause>,
     /// How often a worker was paused, and what those that were lost to others.
     pauses: usize,
@@ -194,6 +196,7 @@ impl Nodes {
             started: 0,
             signed: BTreeSet::new(),
             counts: Counts::default(),
+            each: BTreeMap::new(),
             paused: None,
             pauses: 0,
             lost: 0,
@@ -284,6 +287,8 @@ impl Nodes {
                 self.counts.renewed += renewed;
                 self.counts.taken += taken;
                 self.counts.items += items;
+                let each = self.each.entry(number).or_default();
+                *each = [each[0] + renewed, each[1] + taken];
                 self.ended(number, taken);
             }
             ["signed", serial] => {
@@ -340,6 +345,9 @@ impl Nodes {
             node.process.kill();
         }
         self.listen(Duration::ZERO);
+        for (number, [renewed, taken]) in &self.each {
+            println!("  worker {number}: {renewed} renewed, {taken} taken by others");
+        }
         self.signed
     }
 }
