@@ -1,8 +1,8 @@
 //! Proof by processes: workers that are killed and paused while they renew a fleet, and a file whose writer is killed a
 //! hundred times. Each process is this program again, in a role.
 //!
-//! `NODES_CERTIFICATES` is the size of the fleet, 10,000 if not set and some thousands at least; `NODES_SEED` repeats what a seed drew, as far as
-//! processes can be repeated.
+//! `NODES_CERTIFICATES` is the size of the fleet: 10,000 if not set, and some thousands at least. `NODES_SEED` repeats what a
+//! seed drew, as far as processes can be repeated.
 #![cfg_attr(unix, allow(clippy::unwrap_used, reason = "a proof that can not go on has failed"))]
 
 #[cfg(unix)]
