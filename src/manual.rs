@@ -8,6 +8,7 @@
 //! - [Syncs](syncs): who has places that certificates must reach.
 //! - [Events and alerts](alerts): who wants to be told, or to prove what was done.
 //! - [Due work](due_work): who runs it.
+//! - [PostgreSQL](postgres): who runs several nodes.
 //! - [Writing a store](stores): who has a database.
 //! - [Security model](security): who has to trust the crate.
 //! - [Features and dependencies](features): who has to ship it.
@@ -36,6 +37,10 @@ pub mod alerts {}
 
 #[doc = include_str!("manual/due_work.md")]
 pub mod due_work {}
+
+#[cfg(feature = "postgres")]
+#[doc = include_str!("manual/postgres.md")]
+pub mod postgres {}
 
 #[doc = include_str!("manual/stores.md")]
 pub mod stores {}

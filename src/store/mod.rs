@@ -9,7 +9,8 @@
 //! [`Write::Check`] on each document that a decision was based on. Work is a document in an index of due times, which
 //! workers take by a [`Claim`].
 //!
-//! [`MemoryStore`] is here always, `sqlite::SqliteStore` with the feature `sqlite`. To write your own, see
+//! [`MemoryStore`] is here always, `sqlite::SqliteStore` with the feature `sqlite`,
+//! `postgres::PostgresStore` with the feature `postgres`. To write your own, see
 //! [writing a store](crate::manual::stores).
 
 use std::borrow::Cow;
@@ -30,6 +31,8 @@ pub mod conformance;
 pub mod faulty;
 #[cfg(feature = "conformance")]
 pub(crate) mod sequence;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
