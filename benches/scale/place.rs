@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use chancery::store::Store;
 #[cfg(feature = "postgres")]
 use chancery::store::postgres::PostgresStore;
-use chancery::store::Store;
 use chancery::store::sqlite::SqliteStore;
 use tempfile::TempDir;
 

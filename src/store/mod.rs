@@ -29,10 +29,10 @@ mod schema;
 pub mod conformance;
 #[cfg(feature = "conformance")]
 pub mod faulty;
-#[cfg(feature = "conformance")]
-pub(crate) mod sequence;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+#[cfg(feature = "conformance")]
+pub(crate) mod sequence;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 

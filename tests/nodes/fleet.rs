@@ -150,6 +150,8 @@ struct Nodes {
     counts: Counts,
     /// What each worker renewed and lost to others.
     each: BTreeMap<usize, [usize; 2]>,
+    /// How rounds failed.
+    errors: BTreeSet<String>,
     paused: Option<Pause>,
     /// How often a worker was paused, and what those that were lost to others.
     pauses: usize,
@@ -197,6 +199,7 @@ impl Nodes {
             signed: BTreeSet::new(),
             counts: Counts::default(),
             each: BTreeMap::new(),
+            errors: BTreeSet::new(),
             paused: None,
             pauses: 0,
             lost: 0,
@@ -296,7 +299,9 @@ impl Nodes {
             }
             _ => {
                 self.counts.errors += 1;
-                println!("  worker {number}: {line}");
+                if self.errors.insert(line.to_owned()) {
+                    println!("  worker {number}: {line}");
+                }
                 self.ended(number, 0);
             }
         }

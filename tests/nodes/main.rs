@@ -15,11 +15,11 @@ mod fleet;
 mod killed;
 #[cfg(unix)]
 mod office;
-#[cfg(unix)]
-mod process;
 #[cfg(all(unix, feature = "postgres"))]
 #[path = "../support/postgres.rs"]
 mod postgres;
+#[cfg(unix)]
+mod process;
 #[cfg(unix)]
 mod roles;
 

@@ -13,8 +13,8 @@ use chancery::domain::{
 use chancery::engine::{Engine, EngineBuilder, Session};
 use chancery::sealer::AeadSealer;
 use chancery::signer::{Locality, SignError, Signer, SoftwareSigner};
-use chancery::store::{Store, StoreError};
 use chancery::store::sqlite::SqliteStore;
+use chancery::store::{Store, StoreError};
 use chancery::x509::{KeyAlgorithm, PublicKey, Serial, SignatureAlgorithm};
 use serde::{Deserialize, Serialize};
 use time::macros::datetime;

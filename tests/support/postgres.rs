@@ -55,14 +55,18 @@ impl Cluster {
 
     fn initialize(&self, settings: &str, files: &[(&str, &str)]) {
         // Sorted by the rules of a language, so that a test notices who forgets to sort by octets.
-        let initdb = as_nobody(self.programs.join("initdb")).arg("-D").arg(self.data()).args([
-            "--username=postgres",
-            "--auth=trust",
-            "--encoding=UTF8",
-            "--locale=C.UTF-8",
-            "--locale-provider=icu",
-            "--icu-locale=en-US",
-        ]).output();
+        let initdb = as_nobody(self.programs.join("initdb"))
+            .arg("-D")
+            .arg(self.data())
+            .args([
+                "--username=postgres",
+                "--auth=trust",
+                "--encoding=UTF8",
+                "--locale=C.UTF-8",
+                "--locale-provider=icu",
+                "--icu-locale=en-US",
+            ])
+            .output();
         checked(initdb.unwrap());
         let listen = if self.port.is_some() { "127.0.0.1" } else { "" };
         let port = self.port.unwrap_or(5432);
@@ -97,7 +101,10 @@ impl Cluster {
     /// The URL of a database by the Unix socket, without TLS.
     pub(crate) fn url(&self, database: &str) -> String {
         let port = self.port.unwrap_or(5432);
-        format!("postgres://postgres@%2F{}:{port}/{database}", self.directory.display().to_string()[1..].replace('/', "%2F"))
+        format!(
+            "postgres://postgres@%2F{}:{port}/{database}",
+            self.directory.display().to_string()[1..].replace('/', "%2F")
+        )
     }
 
     /// The port on 127.0.0.1, of a cluster on the network.
@@ -175,7 +182,8 @@ fn programs() -> Option<PathBuf> {
 
 /// A command that is not run as root, which PostgreSQL refuses to be.
 fn as_nobody(program: impl Into<PathBuf>) -> Command {
-    let is_root = std::fs::metadata("/proc/self").is_ok_and(|process| std::os::unix::fs::MetadataExt::uid(&process) == 0);
+    let is_root =
+        std::fs::metadata("/proc/self").is_ok_and(|process| std::os::unix::fs::MetadataExt::uid(&process) == 0);
     let mut command = if is_root {
         let mut command = Command::new("setpriv");
         command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]).arg(program.into());

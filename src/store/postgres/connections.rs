@@ -74,10 +74,7 @@ impl Connections {
     }
 
     /// Waits for an answer of the server, but not for ever: `None` if none came.
-    pub(super) async fn within<T>(
-        &self,
-        work: impl Future<Output = Result<T, Error>>,
-    ) -> Option<Result<T, Error>> {
+    pub(super) async fn within<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Option<Result<T, Error>> {
         tokio::time::timeout(self.patience, work).await.ok()
     }
 }

@@ -7,7 +7,8 @@ use super::connections::{Connections, bind};
 use super::failure::{Failure, unreadable};
 
 const FIND: &str = "SELECT name, code FROM index_name WHERE name = ANY($1::text[])";
-const ADD: &str = "INSERT INTO index_name (name) SELECT name FROM unnest($1::text[]) AS new (name) ON CONFLICT DO NOTHING";
+const ADD: &str =
+    "INSERT INTO index_name (name) SELECT name FROM unnest($1::text[]) AS new (name) ON CONFLICT DO NOTHING";
 
 /// The names that were met.
 #[derive(Debug, Default)]

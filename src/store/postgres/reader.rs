@@ -48,7 +48,8 @@ pub(super) fn hit(row: &Row) -> Result<Hit, Failure> {
 }
 
 fn found_row(row: &Row) -> Result<(usize, Version, Bytes), Failure> {
-    let read = || -> Result<_, tokio_postgres::Error> { Ok((row.try_get::<_, i64>(0)?, version(row, 1)?, body(row, 2)?)) };
+    let read =
+        || -> Result<_, tokio_postgres::Error> { Ok((row.try_get::<_, i64>(0)?, version(row, 1)?, body(row, 2)?)) };
     let (number, version, body) = read().map_err(|error| unreadable(&error))?;
     // Counted from one.
     Ok((usize::try_from(number - 1).unwrap_or(usize::MAX), version, body))

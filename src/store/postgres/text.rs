@@ -28,7 +28,9 @@ pub(super) fn validate(batch: &Batch) -> Result<(), StoreError> {
         validate_key(&write.key().id)?;
         let Write::Put { body, entries, .. } = write else { return Ok(()) };
         if body.contains(&0) {
-            return Err(StoreError::Invalid { reason: format!("the body of {} holds a NUL: no JSON does", write.key()) });
+            return Err(StoreError::Invalid {
+                reason: format!("the body of {} holds a NUL: no JSON does", write.key()),
+            });
         }
         entries.iter().try_for_each(|entry| validate_key(&entry.value))
     })
@@ -38,7 +40,9 @@ pub(super) fn validate(batch: &Batch) -> Result<(), StoreError> {
 pub(super) fn validate_key(text: &str) -> Result<(), StoreError> {
     let length = encode(text).len();
     if length > MAX_ENCODED_BYTES {
-        let reason = format!("an id or value of {length} bytes, control characters counted twice, of at most {MAX_ENCODED_BYTES}");
+        let reason = format!(
+            "an id or value of {length} bytes, control characters counted twice, of at most {MAX_ENCODED_BYTES}"
+        );
         return Err(StoreError::Invalid { reason });
     }
     Ok(())

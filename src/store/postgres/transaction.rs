@@ -132,7 +132,8 @@ impl Transaction<'_> {
             steps.push(claims::SQL, claims::parameters(claim, self.codes)?);
         }
         let rows = self.commit(steps).await?;
-        outcome.claims = rows[first_claim..first_claim + work.claims.len()].iter().map(taken).collect::<Result<_, _>>()?;
+        outcome.claims =
+            rows[first_claim..first_claim + work.claims.len()].iter().map(taken).collect::<Result<_, _>>()?;
         Ok(outcome)
     }
 
@@ -161,7 +162,8 @@ impl Transaction<'_> {
         let answers = self.send(&steps, &prepared).await.ok_or_else(|| unavailable("the server does not answer"))?;
         let mut rows = answers.into_iter().collect::<Result<Vec<_>, _>>()?;
         let (drawn, found) = (rows.pop().unwrap_or_default(), rows.pop().unwrap_or_default());
-        let first = drawn.first().map(|row| row.try_get::<_, i64>(0)).transpose().map_err(|error| unreadable(&error))?;
+        let first =
+            drawn.first().map(|row| row.try_get::<_, i64>(0)).transpose().map_err(|error| unreadable(&error))?;
         let first = first.ok_or_else(|| corrupt("no version was drawn"))?;
         Ok((read(&found, locks)?, Version(first.cast_unsigned())))
     }
@@ -332,7 +334,8 @@ fn read(rows: &[Row], locks: &BTreeMap<Place, Lock>) -> Result<BTreeMap<Place, j
     let places: Vec<&Place> = locks.keys().collect();
     let mut found = BTreeMap::new();
     for row in rows {
-        let fields = || -> Result<(i64, i64, Option<String>), Error> { Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?)) };
+        let fields =
+            || -> Result<(i64, i64, Option<String>), Error> { Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?)) };
         let (number, version, entries) = fields().map_err(|error| unreadable(&error))?;
         // Counted from one.
         let place = usize::try_from(number - 1).ok().and_then(|at| places.get(at));

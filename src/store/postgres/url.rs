@@ -16,7 +16,8 @@ impl Address {
             return Err(invalid("it begins with neither postgres:// nor postgresql://"));
         }
         let (rest, mode) = take_mode(url);
-        let mut config: Config = rest.parse().map_err(|error: tokio_postgres::Error| invalid(&super::failure::describe(&error)))?;
+        let mut config: Config =
+            rest.parse().map_err(|error: tokio_postgres::Error| invalid(&super::failure::describe(&error)))?;
         config.ssl_mode(ssl_mode(mode.as_deref(), &config)?);
         if config.get_target_session_attrs() == TargetSessionAttrs::Any {
             // Of several servers, the one that takes writes: reads must see what was answered.

@@ -78,7 +78,8 @@ fn gather(first: Job, jobs: &mut UnboundedReceiver<Job>) -> (Vec<Job>, Option<Jo
     let mut next = Some(first);
     while let Some(job) = next.take() {
         let (more_writes, more_bytes) = job.weight();
-        let is_full = group.len() == MAX_GROUP || writes + more_writes > MAX_GROUP_WRITES || bytes + more_bytes > MAX_GROUP_BYTES;
+        let is_full =
+            group.len() == MAX_GROUP || writes + more_writes > MAX_GROUP_WRITES || bytes + more_bytes > MAX_GROUP_BYTES;
         if is_full && !group.is_empty() {
             return (group, Some(job));
         }
