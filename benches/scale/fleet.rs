@@ -23,8 +23,8 @@ pub(crate) const START: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
 pub(crate) const ARRIVAL: Duration = Duration::days(30);
 /// How many names there are under one domain.
 pub(crate) const UNDER: usize = 100;
-/// In how many steps time passes meanwhile.
-const STEPS: usize = 1000;
+/// How often workers do what is due meanwhile.
+const STEPS: usize = 100;
 const CALLERS: usize = 256;
 
 /// An engine over a store, and one attachment to issue under.
@@ -90,11 +90,16 @@ pub(crate) async fn fill(store: &Arc<dyn Store>, clock: &Arc<ManualClock>, size:
     let fleet = Fleet::open(Grouped::new(Arc::clone(store)), clock).await;
     let bar = ProgressBar::new(size as u64).with_style(style());
     let (mut some, every) = (Vec::new(), (size / 200).max(1));
+    // Each a little later than the one before, as in life: ids and ends grow.
+    let pause = ARRIVAL / i32::try_from(size).unwrap();
     for step in 0..STEPS {
         let range = size * step / STEPS..size * (step + 1) / STEPS;
         let issue = |at: usize| {
             let fleet = fleet.clone();
-            let issued = async move { fleet.issue(&format!("host-{at}.{}", domain(at))).await };
+            let issued = async move {
+                fleet.clock.advance(pause);
+                fleet.issue(&format!("host-{at}.{}", domain(at))).await
+            };
             async move { (at, tokio::spawn(issued).await.unwrap()) }
         };
         let mut issued = stream::iter(range).map(issue).buffer_unordered(CALLERS);
@@ -104,13 +109,8 @@ pub(crate) async fn fill(store: &Arc<dyn Store>, clock: &Arc<ManualClock>, size:
                 some.push(record);
             }
         }
-        clock.advance(ARRIVAL / STEPS as i32);
-        // Workers would not wait until the end, either.
-        if step % 10 == 9 {
-            fleet.rest().await;
-        }
+        fleet.rest().await;
     }
-    fleet.rest().await;
     bar.finish_and_clear();
     some
 }
