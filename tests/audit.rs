@@ -283,9 +283,15 @@ async fn two_engines_that_seal_at_once_make_one_chain() {
     let before = bodies(&store, "event").await.len();
     let (left, right) = tokio::join!(workers[0].run_due(10), workers[1].run_due(10));
     let (left, right) = (left.unwrap(), right.unwrap());
+    // There is no head of the chain yet that one of them could take.
     assert_eq!((left.sealed + right.sealed, left.taken_by_others + right.taken_by_others), (before, 1));
+    world.issue("api.example.com").await;
+    let added = bodies(&store, "event").await.len() - before;
+    let (left, right) = tokio::join!(workers[0].run_due(10), workers[1].run_due(10));
+    let (left, right) = (left.unwrap(), right.unwrap());
+    assert_eq!((left.sealed + right.sealed, left.taken_by_others + right.taken_by_others), (added, 0));
     let report = world.session("root").verify_audit(1, None).await.unwrap();
-    assert!(report.is_sound() && report.blocks == 1, "{report:?}");
+    assert!(report.is_sound() && report.blocks == 2, "{report:?}");
 }
 
 /// The ids in all blocks, with how often each is there.

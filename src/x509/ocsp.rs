@@ -50,6 +50,17 @@ pub struct CertId {
 }
 
 impl CertId {
+    /// Reads a DER `CertID`.
+    pub(crate) fn from_der(der: &[u8]) -> Result<Self, OcspRequestError> {
+        let read = || {
+            let single = enclose(Tag::Sequence, der)?;
+            let mut reader = SliceReader::new(&single)?;
+            let id = reader.sequence(read_single)?;
+            reader.finish().map(|()| id)
+        };
+        read().map_err(|error: der::Error| refused(error.to_string()))
+    }
+
     /// The DER `CertID`, as it stood in the request.
     pub(crate) fn der(&self) -> &[u8] {
         &self.der

@@ -119,7 +119,32 @@ async fn answers_are_kept_without_the_signer_and_signed_anew_at_half_their_time(
     hand.will([Mood::UnknownDone]);
     assert_eq!(scene.engine.ocsp(&question).await, TRY_LATER, "what is no longer true is not told");
     assert_eq!(bodies(&store, "ocsp_answer").await.len(), 1);
-    scene.pass(Duration::days(2)).await;
+}
+
+#[tokio::test]
+async fn what_was_asked_for_once_is_signed_ahead_until_the_certificate_ends() {
+    let store = MemoryStore::new();
+    let (hand, clock) = (Hand::new(), Arc::new(chancery::clock::ManualClock::new(START)));
+    let builder = builder(store.clone(), &clock, 1).signer(slug("root"), hand.clone());
+    let scene = Scene::of(builder, clock, with_ocsp(OcspResponder::Issuer)).await;
+    let (own, record) = (scene.own().await, scene.issue("a.example.com").await.record);
+    let question = ask(&own, &record.serial, None);
+    let first = scene.engine.ocsp(&question).await;
+    scene.session("otto").revoke(record.id, RevocationReason::Superseded).await.unwrap();
+    let (mut told, signed) = (first, hand.signed().len());
+    for round in 1..=4 {
+        scene.clock.advance(Duration::hours(6));
+        let report = scene.engine.run_due(100).await.unwrap();
+        assert!(report.published >= 1, "{report:?}");
+        let ahead = hand.signed().len();
+        assert!(ahead >= signed + round, "{round}: due work has signed it");
+        let again = scene.engine.ocsp(&question).await;
+        assert!(again != told && !says(&again, &record.serial, &GOOD), "{round}");
+        assert_eq!(hand.signed().len(), ahead, "whoever asks waits for no signer");
+        told = again;
+    }
+    scene.clock.advance(Duration::days(400));
+    scene.engine.run_due(100).await.unwrap();
     assert!(bodies(&store, "ocsp_answer").await.is_empty(), "what has ended is forgotten");
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::domain::{AlertRecord, Attempt, Channel, Delivery, EventKind, Octets};
 use crate::engine::context::{Context, Versioned};
-use crate::engine::due::{Work, claim, item};
+use crate::engine::due::{Work, hold, item};
 use crate::engine::error::Error;
 use crate::engine::schema::{Entity, Notification};
 use crate::notify::{Destination, Message, Notifier, NotifyError};
@@ -32,7 +32,7 @@ impl Context {
             }
         }
         change.update(&notification, hit.document.version)?;
-        let Some(version) = claim(change).await? else { return Ok(Work::TakenByOthers) };
+        let Some(version) = hold(change).await? else { return Ok(Work::TakenByOthers) };
         let sends = due.iter().map(|at| {
             let channel = &notification.channels[*at].channel;
             self.send(&notification, channel)

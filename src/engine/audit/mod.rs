@@ -1,7 +1,7 @@
 //! The audit chain: sealing events in batches, checking what is sealed, and pruning what is old.
 //!
 //! Verbs write their events without queueing for anything. Due work takes what is unsealed, in the order of the ids, and
-//! writes one block, the new head and the sealed events in one commit; of two workers one loses. That commit sees each
+//! writes one block, the new head and the sealed events in one commit, one worker at a time. That commit sees each
 //! event exactly once, and so it is also where alerts and syncs learn of events.
 
 mod prune;
@@ -13,7 +13,7 @@ use crate::engine::alerts::FollowUp;
 use crate::engine::context::{Change, Context, Versioned, decode};
 use crate::engine::deploy::Synced;
 use crate::engine::error::Error;
-use crate::engine::schema::{ChainHead, index};
+use crate::engine::schema::{AUDIT_TURN, ChainHead, index};
 use crate::store::{Over, Scan, StoreError};
 
 /// Most events of a block.
@@ -32,6 +32,9 @@ pub(in crate::engine) enum Sealing {
 impl Context {
     /// Seals what is unsealed, block by block, until `limit` events are sealed or nothing is left.
     pub(in crate::engine) async fn seal_events(&self, limit: usize) -> Result<Sealing, Error> {
+        if !self.is_our_turn().await? {
+            return Ok(Sealing::Sealed(0));
+        }
         let mut sealed = 0;
         while sealed < limit {
             match self.seal_block().await {
@@ -43,6 +46,14 @@ impl Context {
             }
         }
         Ok(Sealing::Sealed(sealed))
+    }
+
+    /// Whether there is something to seal, and no other worker is at it: the head of the chain is taken like any other work.
+    async fn is_our_turn(&self) -> Result<bool, Error> {
+        if self.store.scan(&Scan::new(Over::Index(index::EVENT_UNSEALED.into()), 1)).await?.is_empty() {
+            return Ok(false);
+        }
+        Ok(!self.take_due(AUDIT_TURN, 1).await?.is_empty() || self.find::<ChainHead>(ChainHead::ID).await?.is_none())
     }
 
     /// Seals one block and says how many events are in it.

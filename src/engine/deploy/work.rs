@@ -10,7 +10,7 @@ use crate::domain::{
     SyncRecord, Wish, back_off,
 };
 use crate::engine::context::{Change, Context, Versioned};
-use crate::engine::due::{Work, claim, item};
+use crate::engine::due::{Work, hold, item};
 use crate::engine::error::Error;
 use crate::engine::schema::{Entity, RemoteClaim, deployment_id};
 use crate::store::{Hit, Over, Scan, Version};
@@ -86,7 +86,7 @@ impl Context {
         held.deployment = held.deployment.begin(until);
         change.update(&held.deployment, held.version)?;
         lease::hold(&held.deployment.target, leased, until, &mut change)?;
-        let Some(version) = claim(change).await? else { return Ok(Work::TakenByOthers) };
+        let Some(version) = hold(change).await? else { return Ok(Work::TakenByOthers) };
         held.version = version;
         let pursued = self.pursue(&held).await?;
         self.conclude(&held, pursued).await
@@ -270,7 +270,7 @@ async fn put_off(
     mut change: Change<'_>,
 ) -> Result<Work, Error> {
     change.update(&deployment.value.put_off(until), deployment.version)?;
-    Ok(if claim(change).await?.is_some() { Work::Postponed } else { Work::TakenByOthers })
+    Ok(if hold(change).await?.is_some() { Work::Postponed } else { Work::TakenByOthers })
 }
 
 /// The state after an attempt without trouble.

@@ -7,6 +7,7 @@ mod report;
 mod requests;
 
 use futures_util::{StreamExt, stream};
+use time::{Duration, OffsetDateTime};
 
 pub use report::DueReport;
 pub(super) use report::Work;
@@ -16,14 +17,17 @@ use super::context::{Change, Context, decode};
 use super::error::Error;
 use super::housekeeping::Sweep;
 use super::schema::{
-    CrlRecord, Entity, Notification, OcspAnswer, RENEWAL_DUE, RenewalWalk, Replay, ResponderRecord, SyncTask, SyncWalk,
-    Watch, Window, index, instant_of, sortable,
+    CrlRecord, Entity, Notification, OcspAnswer, RENEWAL_DUE, RENEWAL_READY, RenewalWalk, Replay, ResponderRecord,
+    SyncTask, SyncWalk, Watch, Window, index, instant_of, sortable,
 };
 use crate::domain::{CertificateRequest, Deployment, Incident, IssuerRecord, Octets, RenewalPlan};
-use crate::store::{Hit, MAX_SCAN_LIMIT, Over, Scan, StoreError, Version};
+use crate::store::{Claim, Hit, IndexEntry, MAX_SCAN_LIMIT, Over, Scan, StoreError, Version};
 
 /// How many items of a round are under way at once, so that one that waits for its signer or target does not hold up all.
-const AT_ONCE: usize = 8;
+pub(super) const AT_ONCE: usize = 8;
+
+/// How long what a worker takes is its own. It is no bound on the work: who is late finds another version, and loses.
+pub(super) const LEASE: Duration = Duration::minutes(5);
 
 impl Context {
     /// Does at most `limit` items that are due, the longest overdue first. Cost follows what is due, not what is stored.
@@ -36,20 +40,31 @@ impl Context {
             Sealing::Sealed(count) => report.sealed = count,
             Sealing::TakenByOthers => report.taken_by_others += 1,
         }
-        let mut scan = Scan::new(Over::Index(index::DUE.into()), limit);
-        scan.to = Some(format!("{}~", sortable(self.now())));
-        let mut hits = self.store.scan(&scan).await?;
-        let renewals = self.due_renewals(limit).await?;
         // Of a round that is full, each side gets what the other does not need, and half of it at least.
-        hits.truncate((limit - renewals.len()).max(limit.div_ceil(2)));
-        let left = limit.saturating_sub(hits.len());
+        let mut hits = self.take_due(index::DUE, limit.div_ceil(2)).await?;
+        let is_full = hits.len() == limit.div_ceil(2);
+        let renewals = self.due_renewals(limit - hits.len()).await?;
+        if is_full {
+            hits.extend(self.take_due(index::DUE, limit - hits.len() - renewals.len()).await?);
+        }
         let is_notification = |hit: &Hit| hit.document.key.kind == Notification::<Octets>::KIND;
         let (notifications, others): (Vec<Hit>, Vec<Hit>) = hits.into_iter().partition(is_notification);
         self.work_through(&others, &mut report).await?;
-        self.renew_all(renewals.into_iter().take(left).collect(), &mut report).await?;
+        self.renew_all(renewals, &mut report).await?;
         // Last: a receiver that is slow to answer holds up nothing else.
         self.work_through(&notifications, &mut report).await?;
         Ok(report)
+    }
+
+    /// Takes at most `limit` documents of a queue that are due by now. One that nobody writes meanwhile is due again when the
+    /// lease has passed.
+    pub(super) async fn take_due(&self, queue: &'static str, limit: usize) -> Result<Vec<Hit>, Error> {
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let now = self.now();
+        let lease = IndexEntry::new(queue, sortable(now + LEASE));
+        Ok(self.store.claim(&Claim { index: queue.into(), to: past(now), lease, limit }).await?)
     }
 
     /// Does the items, some at once.
@@ -73,9 +88,10 @@ impl Context {
             return Ok(Some(std::time::Duration::ZERO));
         }
         let mut first = None;
-        for queue in [index::DUE, RENEWAL_DUE] {
+        for queue in [index::DUE, RENEWAL_DUE, RENEWAL_READY] {
             let hits = self.store.scan(&Scan::new(Over::Index(queue.into()), 1)).await?;
-            let due = hits.first().and_then(|hit| instant_of(&hit.value));
+            // What is ready has no time of its own: it is due.
+            let due = hits.first().map(|hit| instant_of(&hit.value).unwrap_or(self.now()));
             first = [first, due].into_iter().flatten().min();
         }
         Ok(first.map(|due| (due - self.now()).try_into().unwrap_or_default()))
@@ -90,7 +106,7 @@ impl Context {
             Sweep::KIND => self.sweep_due(hit).await,
             CrlRecord::KIND => self.publish_due(hit).await,
             ResponderRecord::KIND => self.certify_responder_due(hit).await,
-            OcspAnswer::KIND => self.forget_answer_due(hit).await,
+            OcspAnswer::KIND => self.answer_due(hit).await,
             Incident::KIND => self.incident_due(hit).await,
             Watch::KIND => self.watch_due(hit).await,
             Window::KIND => self.window_due(hit).await,
@@ -119,9 +135,14 @@ pub(super) fn item<T: Entity>(hit: &Hit) -> Result<T, Error> {
     decode(&hit.document.key, &hit.document.body)
 }
 
-/// Commits the putting off of an item, which is the claim on it: its new version is the token that every later write
-/// on it must show, so that a worker that was paused meanwhile does no harm. `None` if another worker was first.
-pub(super) async fn claim(change: Change<'_>) -> Result<Option<Version>, Error> {
+/// The bound below which everything is that is due by `now`.
+pub(super) fn past(now: OffsetDateTime) -> String {
+    format!("{}~", sortable(now))
+}
+
+/// Commits a change of an item that was taken. Its new version is the token that every later write on it must show, so that
+/// a worker that was paused meanwhile does no harm. `None` if somebody else has changed it.
+pub(super) async fn hold(change: Change<'_>) -> Result<Option<Version>, Error> {
     match change.commit().await {
         Ok(version) => Ok(Some(version)),
         Err(error) if error.is_conflict() => Ok(None),

@@ -14,7 +14,7 @@ pub struct DueReport {
     pub expired: usize,
     /// Steps of mass revocations.
     pub revoked: usize,
-    /// Certificate revocation lists that were published.
+    /// Certificate revocation lists and kept OCSP answers that were signed.
     pub published: usize,
     /// Steps that found out what is to be deployed.
     pub planned: usize,

@@ -1,6 +1,6 @@
 //! Due requests, issuers and idempotency keys.
 
-use super::{Work, claim, item};
+use super::{Work, hold, item};
 use crate::domain::{Actor, CertificateRequest, EventKind, IssuerRecord, IssuerState, RequestState};
 use crate::engine::context::{Context, Versioned};
 use crate::engine::error::Error;
@@ -29,7 +29,7 @@ impl Context {
         let mut change = self.change(&requester, self.now())?;
         postpone(intent, change.now);
         change.update(&request, version)?;
-        let Some(version) = claim(change).await? else { return Ok(Work::TakenByOthers) };
+        let Some(version) = hold(change).await? else { return Ok(Work::TakenByOthers) };
         let issuer = self.issuer(issuer).await?;
         Ok(match self.resume(Versioned { value: request, version }, issuer, None).await? {
             Outcome::Issued(_) => Work::Issued,
@@ -49,7 +49,7 @@ impl Context {
         request.updated_at = change.now;
         change.update(&request, version)?;
         change.event(Some(request.application), EventKind::RequestExpired { request: request.id })?;
-        Ok(claim(change).await?.map_or(Work::TakenByOthers, |_| Work::Expired))
+        Ok(hold(change).await?.map_or(Work::TakenByOthers, |_| Work::Expired))
     }
 
     /// Takes up an issuer whose own certificate was not signed, in the same way.
@@ -60,7 +60,7 @@ impl Context {
         let mut change = self.change(&requester, self.now())?;
         *retry_at = change.now + FIRST_RETRY;
         change.update(&issuer, hit.document.version)?;
-        let Some(version) = claim(change).await? else { return Ok(Work::TakenByOthers) };
+        let Some(version) = hold(change).await? else { return Ok(Work::TakenByOthers) };
         self.complete_issuer(&requester, Versioned { value: issuer, version }).await?;
         Ok(Work::Issued)
     }

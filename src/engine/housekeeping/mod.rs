@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 pub use retention::Retention;
 
 use super::context::{Change, Context, decode};
-use super::due::{Work, claim, item};
+use super::due::{Work, hold, item};
 use super::error::Error;
 use super::issue::serial_claim;
 use super::schema::{Entity, SerialClaim, index, sortable};
@@ -18,8 +18,6 @@ use crate::store::{Cursor, Hit, IndexEntry, Key, Over, Scan};
 
 /// The time between two sweeps.
 const PAUSE: time::Duration = time::Duration::hours(1);
-/// How long a page may take before another worker takes it up.
-const LEASE: time::Duration = time::Duration::minutes(10);
 /// Records of a page: each brings up to five others, and a batch takes 1000 writes.
 const PAGE: usize = 160;
 
@@ -84,16 +82,12 @@ impl Context {
         }
         let mut change = self.change_by_engine()?;
         change.create(&sweep)?;
-        claim(change).await.map(drop)
+        hold(change).await.map(drop)
     }
 
     /// Sweeps one page.
     pub(super) async fn sweep_due(&self, hit: &Hit) -> Result<Work, Error> {
         let mut sweep: Sweep = item(hit)?;
-        let mut change = self.change_by_engine()?;
-        sweep.due_at = change.now + LEASE;
-        change.update(&sweep, hit.document.version)?;
-        let Some(version) = claim(change).await? else { return Ok(Work::TakenByOthers) };
         let swept = self.sweep(&sweep).await?;
         let mut change = self.change_by_engine()?;
         sweep.due_at = change.now;
@@ -104,7 +98,7 @@ impl Context {
             sweep.room = room;
             sweep.due_at += pause;
         }
-        change.update(&sweep, version)?;
+        change.update(&sweep, hit.document.version)?;
         change.commit().await?;
         Ok(if swept.removed == 0 { Work::Nothing } else { Work::Removed })
     }

@@ -1,8 +1,9 @@
 //! Due renewals: chosen by the time that is left, bounded by their issuers' budgets, tried, and classed by what happened.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use time::Duration;
+use futures_util::{StreamExt, stream};
+use time::{Duration, OffsetDateTime};
 
 use super::budget::{Allowance, PLACE};
 use super::submit::{By, Tried};
@@ -14,17 +15,17 @@ use crate::domain::{
 };
 use crate::engine::cache::Setting;
 use crate::engine::context::{Change, Context, Versioned};
-use crate::engine::due::{DueReport, Work, claim, item};
+use crate::engine::due::{AT_ONCE, DueReport, Work, hold, item};
 use crate::engine::error::Error;
 use crate::engine::outcome::{Outcome, Refusal};
-use crate::engine::schema::{Entity, RENEWAL_DUE, RENEWAL_END, sortable};
-use crate::store::{Hit, Key, MAX_SCAN_LIMIT, Over, Scan, StoreError};
+use crate::engine::schema::Entity;
+use crate::store::{Hit, StoreError};
 use crate::x509::RevocationReason;
 
-/// How long a worker has before another takes a renewal up: longer than it takes to commit.
-const LEASE: Duration = Duration::minutes(10);
-/// How many pages of what ends soon are looked through for what is due, when more is due than a round does.
-const PAGES: usize = 4;
+/// How long a worker has before another takes a renewal up that it has begun.
+const ATTEMPT: Duration = Duration::minutes(10);
+/// How often it is tried to bring a renewal forward.
+const MOST_TRIES: usize = 4;
 
 /// What is known about a plan that is due.
 struct Case {
@@ -36,38 +37,6 @@ struct Case {
 }
 
 impl Context {
-    /// At most `limit` renewals that are due. If more are, those whose certificates end first, as far as they are among the
-    /// next to end; incidents before everything.
-    ///
-    /// One page of an index, unless there is a backlog: then up to four more.
-    pub(in crate::engine) async fn due_renewals(&self, limit: usize) -> Result<Vec<Hit>, Error> {
-        let now = self.now();
-        let mut scan = Scan::new(Over::Index(RENEWAL_DUE.into()), limit.clamp(1, MAX_SCAN_LIMIT));
-        scan.to = Some(format!("{}~", sortable(now)));
-        let overdue = self.store.scan(&scan).await?;
-        let mut chosen = Vec::new();
-        if overdue.len() >= limit {
-            let mut ending = Scan::new(Over::Index(RENEWAL_END.into()), scan.limit);
-            for _ in 0..PAGES {
-                let hits = self.store.scan(&ending).await?;
-                ending.after = hits.last().map(Hit::cursor);
-                let is_last = hits.len() < ending.limit;
-                for hit in hits {
-                    let is_due =
-                        item::<RenewalPlan>(&hit).is_ok_and(|plan| plan.due_at().is_some_and(|due| due <= now));
-                    chosen.extend(is_due.then_some(hit));
-                }
-                if is_last || chosen.len() >= limit {
-                    break;
-                }
-            }
-        }
-        let known: HashSet<Key> = chosen.iter().map(|hit: &Hit| hit.document.key.clone()).collect();
-        chosen.extend(overdue.into_iter().filter(|hit| !known.contains(&hit.document.key)));
-        chosen.truncate(limit);
-        Ok(chosen)
-    }
-
     /// Renews what is due: what ends first comes first. What an issuer's budget does not allow is put off, which is no attempt.
     pub(in crate::engine) async fn renew_all(&self, hits: Vec<Hit>, report: &mut DueReport) -> Result<(), Error> {
         let mut plans: Vec<Versioned<RenewalPlan>> = Vec::with_capacity(hits.len());
@@ -93,6 +62,7 @@ impl Context {
         worked
     }
 
+    /// Some at once, in the order of their end.
     async fn renew_allowed(
         &self,
         plans: Vec<Versioned<RenewalPlan>>,
@@ -100,23 +70,43 @@ impl Context {
         report: &mut DueReport,
     ) -> Result<(), Error> {
         let began = self.now();
-        for plan in plans {
-            // The places below the issuers are lent for a time.
-            if self.now() - began > PLACE / 2 {
-                return Ok(());
+        let works: Vec<_> = plans
+            .into_iter()
+            .map(|plan| {
+                let counted = plan.value.issuer.and_then(|issuer| allowances.get_mut(&issuer));
+                let turn = counted.and_then(|(allowance, taken)| {
+                    *taken += 1;
+                    taken.checked_sub(allowance.granted.saturating_add(1)).map(|nth| allowance.turn(nth))
+                });
+                self.renew_in_turn(plan, turn, began)
+            })
+            .collect();
+        let mut works = stream::iter(works).buffered(AT_ONCE);
+        let mut failed = None;
+        while let Some(worked) = works.next().await {
+            match worked {
+                Ok(work) => report.count(work),
+                // Those that are under way are brought to their end.
+                Err(error) => failed = Some(error),
             }
-            let counted = plan.value.issuer.and_then(|issuer| allowances.get_mut(&issuer));
-            let turn = counted.and_then(|(allowance, taken)| {
-                *taken += 1;
-                taken.checked_sub(allowance.granted.saturating_add(1)).map(|nth| allowance.turn(nth))
-            });
-            let worked = match turn {
-                Some(turn) => self.put_off(plan, turn).await,
-                None => self.renew_due(plan).await,
-            };
-            report.count(self.settle(worked)?);
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
+    }
+
+    async fn renew_in_turn(
+        &self,
+        plan: Versioned<RenewalPlan>,
+        turn: Option<OffsetDateTime>,
+        began: OffsetDateTime,
+    ) -> Result<Work, Error> {
+        // The places below the issuers are lent for a time. What is not begun in it is due again when its lease has passed.
+        if self.now() - began > PLACE / 2 {
+            return Ok(Work::Nothing);
+        }
+        self.settle(match turn {
+            Some(turn) => self.put_off(plan, turn).await,
+            None => self.renew_due(plan).await,
+        })
     }
 
     async fn allowance(&self, issuer: IssuerId, wanted: usize) -> Result<Allowance, Error> {
@@ -127,12 +117,12 @@ impl Context {
         }
     }
 
-    async fn put_off(&self, plan: Versioned<RenewalPlan>, until: time::OffsetDateTime) -> Result<Work, Error> {
+    async fn put_off(&self, plan: Versioned<RenewalPlan>, until: OffsetDateTime) -> Result<Work, Error> {
         let Versioned { value: mut plan, version } = plan;
         plan.put_off(until);
         let mut change = self.change_by_engine()?;
         change.update(&plan, version)?;
-        Ok(claim(change).await?.map_or(Work::TakenByOthers, |_| Work::Postponed))
+        Ok(hold(change).await?.map_or(Work::TakenByOthers, |_| Work::Postponed))
     }
 
     /// One renewal that is due: looked at, claimed, tried.
@@ -169,7 +159,7 @@ impl Context {
         let mut change = self.change_by_engine()?;
         standing.check(&mut change);
         change.update(&plan, version)?;
-        Ok(claim(change).await?.map_or(Work::TakenByOthers, |_| Work::Rescheduled))
+        Ok(hold(change).await?.map_or(Work::TakenByOthers, |_| Work::Rescheduled))
     }
 
     /// What can not be renewed: for good, until something is changed, or for a while.
@@ -207,7 +197,7 @@ impl Context {
             Work::Rescheduled
         };
         change.update(&plan.value, plan.version)?;
-        Ok(claim(change).await?.map_or(Work::TakenByOthers, |_| work))
+        Ok(hold(change).await?.map_or(Work::TakenByOthers, |_| work))
     }
 
     /// Claims the plan, which counts the attempt, and renews.
@@ -217,9 +207,9 @@ impl Context {
         let mut change = self.change_by_engine()?;
         let attempts = plan.attempts().saturating_add(1);
         let backoff = plan.life().retry_at(attempts, None, (change.now, plan.spread));
-        plan.state = RenewalState::Trying { attempts, due_at: backoff.max(change.now + LEASE) };
+        plan.state = RenewalState::Trying { attempts, due_at: backoff.max(change.now + ATTEMPT) };
         change.update(&plan, version)?;
-        let Some(version) = claim(change).await? else { return Ok(Work::TakenByOthers) };
+        let Some(version) = hold(change).await? else { return Ok(Work::TakenByOthers) };
         let renewing = match plan.urgency {
             Urgency::Urgent => Renewing::Urgently,
             Urgency::Usual => Renewing::ByItself(setting.as_ref()),
@@ -264,7 +254,7 @@ impl Context {
             change.event(Some(plan.application), EventKind::RenewalFailed { certificate, reason, attempts })?;
         }
         change.update(&plan, version)?;
-        Ok(claim(change).await?.map_or(Work::TakenByOthers, |_| Work::Postponed))
+        Ok(hold(change).await?.map_or(Work::TakenByOthers, |_| Work::Postponed))
     }
 
     /// The issuing of what was permitted refused after all, or the signer did: if the plan is still ours, it is tried again.
@@ -285,7 +275,7 @@ impl Context {
         }
         plan.state = RenewalState::NeedsPerson { reason: reason.to_owned() };
         change.update(&plan, version)?;
-        Ok(claim(change).await?.map_or(Work::TakenByOthers, |_| Work::Failed))
+        Ok(hold(change).await?.map_or(Work::TakenByOthers, |_| Work::Failed))
     }
 
     /// Refused by rules: until one of them is changed. That none was in between is checked by the commit.
@@ -296,7 +286,7 @@ impl Context {
         let reason = refusal.violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         block(&mut blocked, reason, Some(setting), &mut change)?;
         change.update(&blocked, plan.version)?;
-        match claim(change).await? {
+        match hold(change).await? {
             Some(_) => Ok(Work::Failed),
             // A rule was changed while it was judged: once more.
             None => self.put_off(plan, self.now()).await,
@@ -312,7 +302,7 @@ impl Context {
             change.event(Some(plan.value.application), EventKind::RenewalFailed { certificate, reason, attempts })?;
         }
         change.delete(&plan.value, plan.version);
-        Ok(claim(change).await?.map_or(Work::TakenByOthers, |_| Work::Removed))
+        Ok(hold(change).await?.map_or(Work::TakenByOthers, |_| Work::Removed))
     }
 
     /// A plan that waited for others until its certificate has ended.
@@ -333,7 +323,7 @@ impl Context {
         if !is_fit || record.state != CertificateState::Active {
             return Ok(false);
         }
-        for _ in 0..PAGES {
+        for _ in 0..MOST_TRIES {
             let mut change = self.change_by_engine()?;
             let spread = u64::from_be_bytes(change.random.take()?);
             let earlier: Option<Versioned<RenewalPlan>> = self.find(&record.lineage.to_string()).await?;

@@ -4,6 +4,7 @@
 
 mod budget;
 mod due;
+mod queue;
 mod submit;
 mod succeed;
 mod wake;

@@ -9,7 +9,7 @@ use crate::domain::{
     ApplicationId, CertificateId, CertificateRecord, CertificateState, EventId, ProfileId, RenewalPlan, RenewalState,
 };
 use crate::engine::context::{Change, Context, Versioned, decode};
-use crate::engine::due::{Work, claim, item};
+use crate::engine::due::{Work, hold, item};
 use crate::engine::error::Error;
 use crate::engine::schema::{Entity, RENEWAL_BLOCKED, RenewalWalk, WalkOver, index, plan_key, sortable};
 use crate::store::{Cursor, Hit, Key, Over, Scan};
@@ -66,7 +66,7 @@ impl Context {
             } else {
                 change.update(&walk, version)?;
             }
-            match claim(change).await? {
+            match hold(change).await? {
                 Some(_) if is_last => return Ok(if written > 0 { Work::Rescheduled } else { Work::Nothing }),
                 Some(next) => version = next,
                 // A plan or a setting was changed meanwhile: the page again, next time. Plans one by one, so that a busy
@@ -82,7 +82,7 @@ impl Context {
             let mut change = self.change_by_engine()?;
             put(plan, &mut change)?;
             standing.check(&mut change);
-            claim(change).await?;
+            hold(change).await?;
         }
         Ok(Work::TakenByOthers)
     }

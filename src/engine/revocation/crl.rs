@@ -7,7 +7,7 @@ use crate::crypto;
 use crate::domain::{Actor, CrlSettings, EventKind, IssuerId, Octets};
 use crate::engine::cache::Issuer;
 use crate::engine::context::{Change, Context, Versioned, decode};
-use crate::engine::due::{Work, claim, item};
+use crate::engine::due::{Work, hold, item};
 use crate::engine::error::Error;
 use crate::engine::schema::{CrlPart, CrlRecord, CrlWork, Entity, PublishedCrl, RevokedCertificate};
 use crate::signer::{Locality, SignError};
@@ -66,7 +66,7 @@ impl Context {
         let mut change = self.change_by_engine()?;
         crl.take(change.now);
         change.update(&crl, hit.document.version)?;
-        let Some(version) = claim(change).await? else { return Ok(Work::TakenByOthers) };
+        let Some(version) = hold(change).await? else { return Ok(Work::TakenByOthers) };
         let issuer = self.issuer(crl.issuer).await?;
         if !can_sign_crls(&issuer) || issuer.chain[0].content().validity.not_after() < self.now() {
             return self.end_crl(&engine, Versioned { value: crl, version }).await;

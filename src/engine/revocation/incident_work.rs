@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 
 use crate::crypto;
 use crate::domain::{
@@ -12,7 +12,7 @@ use crate::domain::{
     UnderIncident,
 };
 use crate::engine::context::{Change, Context, Versioned, decode};
-use crate::engine::due::{Work, claim, item};
+use crate::engine::due::{Work, item};
 use crate::engine::error::Error;
 use crate::engine::query::{CertificateQuery, NameQuery, PageToken};
 use crate::engine::schema::{Entity, index, sortable};
@@ -21,19 +21,12 @@ use crate::x509::Serial;
 
 /// How many certificates one step looks at.
 const STEP: usize = 100;
-/// How long whoever takes a step may take before another tries.
-const LEASE: Duration = Duration::minutes(1);
 
 impl Context {
     /// Takes one step of a mass revocation.
     pub(in crate::engine) async fn incident_due(&self, hit: &Hit) -> Result<Work, Error> {
-        let mut incident: Incident = item(hit)?;
         let engine = Actor::engine();
-        let mut change = self.change_by_engine()?;
-        incident.due = Some(change.now + LEASE);
-        change.update(&incident, hit.document.version)?;
-        let Some(version) = claim(change).await? else { return Ok(Work::TakenByOthers) };
-        let incident = Versioned { value: incident, version };
+        let incident: Versioned<Incident> = Versioned { value: item(hit)?, version: hit.document.version };
         match incident.value.state.clone() {
             IncidentState::Selecting { cursor } => self.select_step(&engine, incident, cursor).await,
             IncidentState::Open => self.revoke_step(&engine, incident).await,

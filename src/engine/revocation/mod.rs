@@ -8,6 +8,7 @@ mod crl;
 mod incident;
 mod incident_work;
 mod ocsp;
+mod presign;
 mod responder;
 mod settings;
 

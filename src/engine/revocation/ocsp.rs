@@ -6,18 +6,17 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 
 use super::crl::sign_verified;
 use crate::domain::{CertificateRecord, CertificateState, IssuerId, IssuerRecord, OcspResponder, OcspSettings, Octets};
 use crate::engine::cache::Issuer;
 use crate::engine::context::{Context, Versioned, decode};
-use crate::engine::due::{Work, item};
 use crate::engine::error::Error;
 use crate::engine::schema::{Entity, OcspAnswer, ResponderRecord, index};
 use crate::engine::submit::hex;
 use crate::signer::Signer;
-use crate::store::{Document, Hit, Key, Over, Scan, StoreError, Version};
+use crate::store::{Document, Key, Over, Scan, StoreError, Version};
 use crate::x509::ocsp::{OcspFailure, OcspStatus, ResponseHead, SingleResponse, build, seal};
 use crate::x509::{CertId, OcspRequest, Serial};
 
@@ -34,8 +33,7 @@ pub(in crate::engine) type ResponderCache = RwLock<HashMap<IssuerId, Arc<Respond
 pub(in crate::engine) struct Remembered {
     issuer: (Key, Version),
     certificate: (Key, Version),
-    this_update: OffsetDateTime,
-    next_update: OffsetDateTime,
+    stale_at: OffsetDateTime,
     der: Vec<u8>,
 }
 
@@ -50,9 +48,9 @@ pub(in crate::engine) struct Responder {
 }
 
 /// A certificate that was asked for, as it stands.
-struct Subject<'a> {
-    id: &'a CertId,
-    record: Option<Versioned<CertificateRecord>>,
+pub(super) struct Subject<'a> {
+    pub(super) id: &'a CertId,
+    pub(super) record: Option<Versioned<CertificateRecord>>,
 }
 
 impl Subject<'_> {
@@ -118,9 +116,7 @@ impl Context {
             let answers = self.cache.ocsp.read().unwrap_or_else(PoisonError::into_inner);
             answers.get(id.der()).cloned()
         };
-        let Some(kept) = kept.filter(|kept| is_fresh(kept.this_update, kept.next_update, self.now())) else {
-            return Ok(None);
-        };
+        let Some(kept) = kept.filter(|kept| self.now() < kept.stale_at) else { return Ok(None) };
         let keys = [kept.issuer.0.clone(), kept.certificate.0.clone()];
         let found = self.store.get(&keys).await?;
         let versions = found.iter().map(|document| document.as_ref().map(|document| document.version));
@@ -129,7 +125,7 @@ impl Context {
     }
 
     /// The answer about one certificate: the kept one if it is true and fresh, or else a new one, which is kept.
-    async fn kept_or_signed(
+    pub(super) async fn kept_or_signed(
         &self,
         issuer: &Issuer,
         settings: OcspSettings,
@@ -154,7 +150,7 @@ impl Context {
         let rests_on = [(kept_issuer.key, kept_issuer.version), (certificate.key.clone(), certificate.version)];
         let is_true = |kept: &OcspAnswer| kept.version == certificate.version.0 && kept.next_update > now;
         let true_one = kept.as_ref().map(|kept| &kept.value).filter(|kept| is_true(kept));
-        if let Some(kept) = true_one.filter(|kept| is_fresh(kept.this_update, kept.next_update, now)) {
+        if let Some(kept) = true_one.filter(|kept| now < kept.stale_at()) {
             self.remember(subject.id, kept, rests_on);
             return Ok(kept.der.0.clone());
         }
@@ -166,8 +162,9 @@ impl Context {
             // While nothing can be signed, an answer that is true will do until its end.
             Err(error) => return true_one.map(|kept| kept.der.0.clone()).ok_or(error),
         };
-        let (version, octets) = (certificate.version.0, Octets(der.clone()));
-        let answer = OcspAnswer { name, certificate: id, version, this_update, next_update, der: octets };
+        let (question, version) = (Octets(subject.id.der().to_vec()), certificate.version.0);
+        let octets = Octets(der.clone());
+        let answer = OcspAnswer { name, certificate: id, question, version, this_update, next_update, der: octets };
         self.remember(subject.id, &answer, rests_on);
         self.keep(&answer, kept.map(|kept| kept.version)).await;
         Ok(der)
@@ -180,14 +177,12 @@ impl Context {
     }
 
     fn remember(&self, id: &CertId, answer: &OcspAnswer, [issuer, certificate]: [(Key, Version); 2]) {
-        let OcspAnswer { this_update, next_update, der, .. } = answer;
-        let (this_update, next_update, der) = (*this_update, *next_update, der.0.clone());
-        let kept = Arc::new(Remembered { issuer, certificate, this_update, next_update, der });
+        let kept = Remembered { issuer, certificate, stale_at: answer.stale_at(), der: answer.der.0.clone() };
         let mut answers = self.cache.ocsp.write().unwrap_or_else(PoisonError::into_inner);
         if answers.len() >= MOST_ANSWERS {
             answers.clear();
         }
-        answers.insert(id.der().to_vec(), kept);
+        answers.insert(id.der().to_vec(), Arc::new(kept));
     }
 
     /// Keeps an answer for other processes; that this fails hurts nobody who asks.
@@ -277,19 +272,6 @@ impl Context {
             None => Ok(false),
         }
     }
-
-    /// Forgets a kept answer that has ended.
-    pub(in crate::engine) async fn forget_answer_due(&self, hit: &Hit) -> Result<Work, Error> {
-        let answer: OcspAnswer = item(hit)?;
-        self.remove(&Versioned { value: answer, version: hit.document.version }).await?;
-        Ok(Work::Removed)
-    }
-}
-
-/// An answer is signed anew when half of its time is over, so that whoever keeps it has some of it left.
-fn is_fresh(this_update: OffsetDateTime, next_update: OffsetDateTime, now: OffsetDateTime) -> bool {
-    let half: Duration = (next_update - this_update) / 2;
-    now < this_update + half
 }
 
 fn failure(error: &Error) -> OcspFailure {

@@ -14,7 +14,7 @@ use crate::domain::{
 };
 use crate::engine::cache::Issuer;
 use crate::engine::context::{Change, Context, Versioned};
-use crate::engine::due::{Work, claim, item};
+use crate::engine::due::{Work, hold, item};
 use crate::engine::error::Error;
 use crate::engine::issue::{Facts, issuer_certificate, serial_claim};
 use crate::engine::schema::{Entity, ResponderCertificate, ResponderIntent, ResponderRecord};
@@ -51,7 +51,7 @@ impl Context {
             responder.next = Some(self.prepare_responder(&issuer, &mut change).await?);
         }
         change.update(&responder, hit.document.version)?;
-        let Some(version) = claim(change).await? else { return Ok(Work::TakenByOthers) };
+        let Some(version) = hold(change).await? else { return Ok(Work::TakenByOthers) };
         self.complete_responder(&engine, Versioned { value: responder, version }, &issuer).await?;
         Ok(Work::Issued)
     }

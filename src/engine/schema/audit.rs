@@ -4,6 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Entity;
 use crate::domain::{AuditBlock, AuditHead, EventId};
+use crate::store::IndexEntry;
+
+/// Where the head of the chain waits for the next worker that seals.
+pub(in crate::engine) const AUDIT_TURN: &str = "audit.turn";
 
 /// The end of the chain: who seals must have read it, and replaces it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -33,6 +37,11 @@ impl Entity for ChainHead {
 
     fn document_id(&self) -> String {
         Self::ID.to_owned()
+    }
+
+    fn entries(&self) -> Vec<IndexEntry> {
+        // At once: who seals when is not a matter of time.
+        vec![IndexEntry::new(AUDIT_TURN, "")]
     }
 }
 

@@ -23,7 +23,7 @@ use crate::store::{IndexEntry, Key};
 
 pub use alerts::{Notification, NotificationChannel};
 pub(in crate::engine) use alerts::{Place, Watch, Window, scope};
-pub(in crate::engine) use audit::{ChainHead, Pruning};
+pub(in crate::engine) use audit::{AUDIT_TURN, ChainHead, Pruning};
 pub(in crate::engine) use deploy::{
     DEPLOYMENT_CERTIFICATE, DEPLOYMENT_STATE, RemoteClaim, SYNC_APPLICATION, SyncTask, SyncWalk, TargetLease,
     WalkStage, deployment_id,
@@ -31,7 +31,7 @@ pub(in crate::engine) use deploy::{
 use names::searchable_names;
 pub(in crate::engine) use names::{searchable, tag_entry};
 pub(in crate::engine) use renewal::{
-    MeterPlace, RENEWAL_BLOCKED, RENEWAL_DUE, RENEWAL_END, RenewalMeter, RenewalWalk, WalkOver, plan_key,
+    MeterPlace, READY_BOUND, RENEWAL_BLOCKED, RENEWAL_DUE, RENEWAL_READY, RenewalMeter, RenewalWalk, WalkOver, plan_key,
 };
 pub(in crate::engine) use revocation::{
     CrlPart, CrlRecord, CrlWork, OcspAnswer, PublishedCrl, ResponderCertificate, ResponderIntent, ResponderRecord,

@@ -9,8 +9,10 @@ use crate::store::IndexEntry;
 
 /// Plans by when they are due: `2026-…`.
 pub(in crate::engine) const RENEWAL_DUE: &str = "renewal.due";
-/// Plans that are worked on, by urgency and end: `1|2026-…`.
-pub(in crate::engine) const RENEWAL_END: &str = "renewal.end";
+/// Plans that were found to be due while there was a backlog, by urgency and end: `1|2026-…`.
+pub(in crate::engine) const RENEWAL_READY: &str = "renewal.ready";
+/// Sorts behind everything in [`RENEWAL_READY`].
+pub(in crate::engine) const READY_BOUND: &str = "~";
 /// Blocked plans by what they wait for: `pol-…`.
 pub(in crate::engine) const RENEWAL_BLOCKED: &str = "renewal.blocked";
 
@@ -31,27 +33,24 @@ impl Entity for RenewalPlan {
                 _ => vec![self.over()],
             };
         };
-        vec![
-            IndexEntry::new(RENEWAL_DUE, sortable(due_at)),
-            IndexEntry::new(RENEWAL_END, ending(self.urgency, self.ends_at)),
-        ]
+        vec![IndexEntry::new(RENEWAL_DUE, sortable(due_at))]
     }
 }
 
 impl RenewalPlan {
+    /// Where a plan waits that is due while there is a backlog.
+    pub(in crate::engine) fn ready(&self) -> IndexEntry {
+        let rank = match self.urgency {
+            Urgency::Urgent => 0,
+            Urgency::Usual => 1,
+        };
+        IndexEntry::new(RENEWAL_READY, format!("{rank}|{}", sortable(self.ends_at)))
+    }
+
     /// A plan that waits for nothing in particular goes when its certificate has ended.
     fn over(&self) -> IndexEntry {
         IndexEntry::new(index::DUE, sortable(self.ends_at))
     }
-}
-
-/// A value of [`RENEWAL_END`].
-pub(in crate::engine) fn ending(urgency: Urgency, ends_at: OffsetDateTime) -> String {
-    let rank = match urgency {
-        Urgency::Urgent => 0,
-        Urgency::Usual => 1,
-    };
-    format!("{rank}|{}", sortable(ends_at))
 }
 
 /// How much of an issuer's budget is used.

@@ -141,6 +141,8 @@ impl CrlPart {
 pub(in crate::engine) struct OcspAnswer {
     pub(in crate::engine) name: String,
     pub(in crate::engine) certificate: CertificateId,
+    /// The question: a DER `CertID`.
+    pub(in crate::engine) question: Octets,
     /// The version of the certificate's record that it tells of.
     pub(in crate::engine) version: u64,
     #[serde(with = "time::serde::rfc3339")]
@@ -151,6 +153,11 @@ pub(in crate::engine) struct OcspAnswer {
 }
 
 impl OcspAnswer {
+    /// When it is signed anew: at half of its time, so that whoever keeps it has some of it left.
+    pub(in crate::engine) fn stale_at(&self) -> OffsetDateTime {
+        self.this_update + (self.next_update - self.this_update) / 2
+    }
+
     /// The answer to exactly this question.
     pub(in crate::engine) fn id(certificate: CertificateId, question: &[u8]) -> String {
         format!("{certificate}/{}", hex(&crypto::sha256(question)))
@@ -224,7 +231,7 @@ impl Entity for OcspAnswer {
     }
 
     fn entries(&self) -> Vec<IndexEntry> {
-        vec![IndexEntry::new(index::DUE, sortable(self.next_update))]
+        vec![IndexEntry::new(index::DUE, sortable(self.stale_at()))]
     }
 }
 
