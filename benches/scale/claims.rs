@@ -30,9 +30,10 @@ impl Claims {
 /// Lets eight nodes renew what is due, each over a store of its own making.
 pub(crate) async fn lost(site: &Site, certificates: usize) -> Claims {
     let clock = Arc::new(ManualClock::new(START));
-    fill(&site.open().await, &clock, certificates.min(DUE)).await;
+    let due = certificates.min(DUE);
+    fill(&site.open().await, &clock, (due, time::Duration::DAY)).await;
     // All are due, and none has ended.
-    clock.advance(time::Duration::days(9));
+    clock.advance(time::Duration::days(39));
     let mut workers = Vec::new();
     for _ in 0..WORKERS {
         let fleet = Fleet::open(site.open().await, &clock).await;
@@ -44,6 +45,7 @@ pub(crate) async fn lost(site: &Site, certificates: usize) -> Claims {
         claims.renewed += did.renewed;
         claims.lost += did.lost;
     }
+    assert_eq!(claims.renewed, due, "each once");
     claims
 }
 

@@ -85,13 +85,17 @@ pub(crate) fn domain(at: usize) -> String {
     format!("d{}.example.com", at / UNDER)
 }
 
-/// Issues `size` certificates with ends over 30 days, and seals their events; gives some of them.
-pub(crate) async fn fill(store: &Arc<dyn Store>, clock: &Arc<ManualClock>, size: usize) -> Vec<CertificateRecord> {
+/// Issues `size` certificates over the time of their arrival, and seals their events; gives some of them.
+pub(crate) async fn fill(
+    store: &Arc<dyn Store>,
+    clock: &Arc<ManualClock>,
+    (size, arrival): (usize, Duration),
+) -> Vec<CertificateRecord> {
     let fleet = Fleet::open(Grouped::new(Arc::clone(store)), clock).await;
     let bar = ProgressBar::new(size as u64).with_style(style());
     let (mut some, every) = (Vec::new(), (size / 200).max(1));
     // Each a little later than the one before, as in life: ids and ends grow.
-    let pause = ARRIVAL / i32::try_from(size).unwrap();
+    let pause = arrival / i32::try_from(size).unwrap();
     for step in 0..STEPS {
         let range = size * step / STEPS..size * (step + 1) / STEPS;
         let issue = |at: usize| {

@@ -7,7 +7,7 @@ use chancery::clock::ManualClock;
 use serde::{Deserialize, Serialize};
 
 use crate::claims;
-use crate::fleet::{self, Fleet, START};
+use crate::fleet::{self, ARRIVAL, Fleet, START};
 use crate::operations::{self, Operation};
 use crate::place::Place;
 
@@ -41,7 +41,7 @@ pub(crate) fn measure(place: Place, certificates: usize) -> Measured {
         let site = place.found();
         let (store, clock) = (site.open().await, Arc::new(ManualClock::new(START)));
         let begun = Instant::now();
-        let some = fleet::fill(&store, &clock, certificates).await;
+        let some = fleet::fill(&store, &clock, (certificates, ARRIVAL)).await;
         let filled = begun.elapsed();
         let bytes = site.bytes();
         let fleet = Fleet::open(Arc::clone(&store), &clock).await;

@@ -130,13 +130,13 @@ async fn is_done(store: &Arc<dyn Store>) -> bool {
         async move { store.scan(&scan).await.ok() }
     };
     let is_empty = |hits: Option<Vec<_>>| hits.is_some_and(|hits: Vec<_>| hits.is_empty());
-    let mut unsealed = Scan::new(Over::Index("event.unsealed".into()), 1);
-    unsealed.to = None;
-    is_empty(first("renewal.due", 1).await)
+    let any = |index: &'static str| async move { store.scan(&Scan::new(Over::Index(index.into()), 1)).await.ok() };
+    is_empty(any("renewal.ready").await)
+        && is_empty(first("renewal.due", 1).await)
         && first("due", MAX_SCAN_LIMIT)
             .await
             .is_some_and(|hits| hits.iter().all(|hit| hit.document.key.kind != "request"))
-        && is_empty(store.scan(&unsealed).await.ok())
+        && is_empty(any("event.unsealed").await)
 }
 
 /// The worker processes and what is known of them.

@@ -26,8 +26,8 @@ pub(crate) const ENROLLED: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
 pub(crate) const BEGIN: OffsetDateTime = datetime!(2027-01-01 12:00 UTC);
 /// What is due before then is the fleet's, or a retry.
 pub(crate) const BEFORE: &str = "2027-01-11T12:00:00Z";
-/// How fast time passes for the nodes: leases of ten minutes last five seconds.
-pub(crate) const SPEED: i32 = 120;
+/// How fast time passes for the nodes: leases of five minutes last five seconds.
+pub(crate) const SPEED: i32 = 60;
 /// How long the longest lease of due work lasts, as the nodes are watched.
 pub(crate) const LEASE: std::time::Duration = std::time::Duration::from_secs(5);
 
