@@ -98,7 +98,8 @@ impl Visit {
         match outcome {
             Outcome::Issued(issued) => {
                 self.stage.tell(format_args!("{name} has {}", issued.record.id));
-                self.stage.judge(lock(&self.stage.model).promise(&issued.record));
+                let promised = lock(&self.stage.model).promise(&issued.record);
+                self.stage.judge(promised);
                 lock(&self.caller).certificates.push(issued.record.id);
             }
             Outcome::Pending(pending) => self.stage.tell(format_args!("{name} waits as {}", pending.id)),
@@ -151,7 +152,8 @@ impl Visit {
         let revocation = Revocation::from(reasons[self.stage.draw(3) as usize]);
         session(&self.desk.0, "alice")?.revoke(id, revocation).await?;
         self.stage.tell(format_args!("{id} is revoked: {}", revocation.reason));
-        self.stage.judge(lock(&self.stage.model).promise_revoked(id, revocation));
+        let promised = lock(&self.stage.model).promise_revoked(id, revocation);
+        self.stage.judge(promised);
         Ok(())
     }
 
