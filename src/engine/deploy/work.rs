@@ -18,6 +18,8 @@ use crate::target::{SyncTarget, TargetError};
 
 /// How long what can not be worked on is put off: its sync is paused, or this process has no such target.
 const ASIDE: Duration = Duration::minutes(15);
+/// How long to wait at most before looking again whether another worker is done with a target.
+const WAIT: Duration = Duration::minutes(1);
 /// How often what is deployed is looked at, at the latest; a random quarter earlier, so that it is spread.
 const CHECK: Duration = Duration::hours(24);
 
@@ -70,7 +72,8 @@ impl Context {
             Access::Free(leased) => leased,
             Access::Taken(until) => {
                 let jitter = Duration::milliseconds(i64::from(change.random.take::<1>()?[0]) * 40);
-                return put_off(Versioned { value: deployment, version }, until + jitter, change).await;
+                let again = until.min(change.now + WAIT) + jitter;
+                return put_off(Versioned { value: deployment, version }, again, change).await;
             }
         };
         let mut held = Held { deployment, version, sync, record: None, target, known: false };

@@ -6,6 +6,8 @@
 mod report;
 mod requests;
 
+use std::collections::HashMap;
+
 use futures_util::{StreamExt, stream};
 use time::{Duration, OffsetDateTime};
 
@@ -26,8 +28,9 @@ use crate::store::{Claim, Hit, IndexEntry, MAX_SCAN_LIMIT, Over, Scan, StoreErro
 /// How many items of a round are under way at once, so that one that waits for its signer or target does not hold up all.
 pub(super) const AT_ONCE: usize = 8;
 
-/// How long what a worker takes is its own. It is no bound on the work: who is late finds another version, and loses.
-pub(super) const LEASE: Duration = Duration::minutes(5);
+/// How long what a worker takes is its own, until it begins with it. It is no bound on the work: whoever is late finds another
+/// version, and loses. Whoever loses a race for something else than the item waits as long.
+pub(super) const LEASE: Duration = Duration::minutes(1);
 
 impl Context {
     /// Does at most `limit` items that are due, the longest overdue first. Cost follows what is due, not what is stored.
@@ -49,10 +52,10 @@ impl Context {
         }
         let is_notification = |hit: &Hit| hit.document.key.kind == Notification::<Octets>::KIND;
         let (notifications, others): (Vec<Hit>, Vec<Hit>) = hits.into_iter().partition(is_notification);
-        self.work_through(&others, &mut report).await?;
+        self.work_through(others, &mut report).await?;
         self.renew_all(renewals, &mut report).await?;
         // Last: a receiver that is slow to answer holds up nothing else.
-        self.work_through(&notifications, &mut report).await?;
+        self.work_through(notifications, &mut report).await?;
         Ok(report)
     }
 
@@ -68,15 +71,20 @@ impl Context {
     }
 
     /// Does the items, some at once.
-    async fn work_through(&self, hits: &[Hit], report: &mut DueReport) -> Result<(), Error> {
-        let works: Vec<_> = hits.iter().map(|hit| self.work(hit)).collect();
-        let mut works = stream::iter(works).buffer_unordered(AT_ONCE);
+    async fn work_through(&self, hits: Vec<Hit>, report: &mut DueReport) -> Result<(), Error> {
+        let queues = in_queues(hits).into_iter().map(|queue| {
+            let works = stream::iter(queue).then(|hit| async move { self.work(&hit).await });
+            works.collect::<Vec<Result<Work, Error>>>()
+        });
+        let mut queues = stream::iter(queues.collect::<Vec<_>>()).buffer_unordered(AT_ONCE);
         let mut failed = None;
-        while let Some(worked) = works.next().await {
-            match worked {
-                Ok(work) => report.count(work),
-                // Those that are under way are brought to their end.
-                Err(error) => failed = Some(error),
+        while let Some(works) = queues.next().await {
+            for worked in works {
+                match worked {
+                    Ok(work) => report.count(work),
+                    // Those that are under way are brought to their end.
+                    Err(error) => failed = Some(error),
+                }
             }
         }
         failed.map_or(Ok(()), Err)
@@ -128,6 +136,20 @@ impl Context {
             worked => worked,
         }
     }
+}
+
+/// What must go one after the other: a target takes one deployment at a time. All else goes by itself.
+fn in_queues(hits: Vec<Hit>) -> Vec<Vec<Hit>> {
+    let mut queues: Vec<Vec<Hit>> = Vec::with_capacity(hits.len());
+    let mut of_targets = HashMap::new();
+    for hit in hits {
+        let deployment = (hit.document.key.kind == Deployment::KIND).then(|| item::<Deployment>(&hit).ok()).flatten();
+        match deployment.map(|deployment| *of_targets.entry(deployment.target).or_insert(queues.len())) {
+            Some(at) if at < queues.len() => queues[at].push(hit),
+            _ => queues.push(vec![hit]),
+        }
+    }
+    queues
 }
 
 /// The item that a hit holds.
