@@ -10,12 +10,11 @@ use std::sync::Arc;
 use chancery::clock::ManualClock;
 use chancery::domain::Enrollment;
 use chancery::engine::{Error, Issued, Outcome};
-use chancery::store::MemoryStore;
 use chancery::store::faulty::{Fault, FaultyStore, Verb};
-use futures_util::FutureExt;
+use support::stores::{Soon, Watched, store};
 use support::{FAULTS, HOURS, Hand, Mood, START, World, Yielding, bodies, builder, events, issued, refused, slug};
 
-type Faulty = Arc<FaultyStore<MemoryStore>>;
+type Faulty = Arc<FaultyStore<Watched>>;
 
 /// The walk, what the signer does at first, and how many commits the walk takes with due work.
 const WALKS: [(Walk, &[Mood], u64); 7] = [
@@ -42,7 +41,7 @@ struct Scene {
 
 impl Scene {
     async fn new(walk: Walk) -> Self {
-        let store: Faulty = Arc::new(FaultyStore::new(MemoryStore::new()));
+        let store: Faulty = Arc::new(FaultyStore::new(store()));
         let (hand, clock) = (Hand::new(), Arc::new(ManualClock::new(START)));
         let builder = builder(Arc::clone(&store), &clock, 1);
         let builder = if walk == Walk::Remote { builder.signer(slug("root"), hand.clone()) } else { builder };
@@ -55,7 +54,7 @@ impl Scene {
 
     /// Submits; `None` if the call hung and was dropped.
     fn submit(&self, enrollment: &Enrollment) -> Option<Result<Outcome, Error>> {
-        self.world.session("otto").submit(enrollment).now_or_never()
+        self.world.session("otto").submit(enrollment).soon()
     }
 
     /// Restarts, and works until nothing is due. A fault may strike here, too.
@@ -63,7 +62,7 @@ impl Scene {
         for _ in 0..10 {
             self.store.revive();
             self.world.clock.advance(HOURS);
-            if let Some(Ok(report)) = self.world.engine.run_due(10).now_or_never()
+            if let Some(Ok(report)) = self.world.engine.run_due(10).soon()
                 && report.total() == 0
             {
                 return;
@@ -251,6 +250,9 @@ async fn who_signs_second_answers_with_what_the_first_one_made() {
     let (session, ask) = (scene.world.session("otto"), scene.ask("api.example.com"));
     let late = session.submit(&ask);
     let worker = async {
+        while !scene.hand.has_no_mood_left() {
+            tokio::task::yield_now().await;
+        }
         scene.world.clock.advance(HOURS);
         assert_eq!(scene.world.engine.run_due(10).await.unwrap().issued, 1);
         scene.hand.release();

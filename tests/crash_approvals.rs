@@ -10,12 +10,11 @@ use std::sync::Arc;
 use chancery::clock::ManualClock;
 use chancery::domain::{ApprovalPolicySpec, ApprovalStep, Enrollment, KeyRereading, Member, RequestId, Role};
 use chancery::engine::{Error, Issued, Outcome};
-use chancery::store::MemoryStore;
 use chancery::store::faulty::{Fault, FaultyStore, Verb};
-use futures_util::FutureExt;
+use support::stores::{Soon, Watched, store};
 use support::{FAULTS, HOURS, Hand, Mood, START, World, bodies, builder, events, issued, principal, slug};
 
-type Faulty = Arc<FaultyStore<MemoryStore>>;
+type Faulty = Arc<FaultyStore<Watched>>;
 type Answer = Option<Result<Outcome, Error>>;
 
 /// Whether the signer is elsewhere, what it does at first, and how many commits the walk takes: asking, two votes, the
@@ -31,7 +30,7 @@ struct Scene {
 
 impl Scene {
     async fn new(is_remote: bool) -> Self {
-        let store: Faulty = Arc::new(FaultyStore::new(MemoryStore::new()));
+        let store: Faulty = Arc::new(FaultyStore::new(store()));
         let (hand, clock) = (Hand::new(), Arc::new(ManualClock::new(START)));
         let builder = builder(Arc::clone(&store), &clock, 1);
         let builder = if is_remote { builder.signer(slug("root"), hand.clone()) } else { builder };
@@ -51,18 +50,18 @@ impl Scene {
     }
 
     fn submit(&self) -> Answer {
-        self.world.session("otto").submit(&self.ask()).now_or_never()
+        self.world.session("otto").submit(&self.ask()).soon()
     }
 
     async fn digest(&self) -> Option<(RequestId, String)> {
         let requests = bodies(self.store.inner(), "request").await;
         let id: RequestId = requests.first()?["id"].as_str()?.parse().ok()?;
-        let seen = self.world.session("audra").approval_request(id).now_or_never()?.ok()?;
+        let seen = self.world.session("audra").approval_request(id).soon()?.ok()?;
         Some((id, seen.approval.digest))
     }
 
     fn vote(&self, name: &str, (id, digest): &(RequestId, String)) -> Answer {
-        self.world.session(name).approve(*id, digest, "").now_or_never()
+        self.world.session(name).approve(*id, digest, "").soon()
     }
 
     /// Everybody does their part, as if nothing had been done before; answers that were lost are asked for again.
@@ -86,7 +85,7 @@ impl Scene {
         for _ in 0..10 {
             self.store.revive();
             self.world.clock.advance(HOURS);
-            if let Some(Ok(report)) = self.world.engine.run_due(10).now_or_never()
+            if let Some(Ok(report)) = self.world.engine.run_due(10).soon()
                 && report.total() == 0
             {
                 return;
@@ -160,7 +159,7 @@ async fn whatever_fails_at_whichever_commit_one_certificate_comes_of_an_approval
 
 #[tokio::test]
 async fn a_key_is_owed_when_the_first_answer_could_not_hold_it() {
-    let store: Faulty = Arc::new(FaultyStore::new(MemoryStore::new()));
+    let store: Faulty = Arc::new(FaultyStore::new(store()));
     let (hand, clock) = (Hand::new(), Arc::new(ManualClock::new(START)));
     let world = World::of(builder(Arc::clone(&store), &clock, 1).signer(slug("root"), hand.clone()), clock).await;
     let (alice, id) = (world.session("alice"), world.application.id);

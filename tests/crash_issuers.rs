@@ -10,13 +10,12 @@ use std::sync::Arc;
 use chancery::clock::ManualClock;
 use chancery::domain::{IssuerSpec, IssuerState};
 use chancery::engine::{Engine, Error};
-use chancery::store::MemoryStore;
 use chancery::store::faulty::{FaultyStore, Verb};
-use futures_util::FutureExt;
+use support::stores::{Soon, Watched, store};
 use support::{FAULTS, HOURS, Hand, Mood, START, bodies, builder, events, slug, user};
 
 struct Scene {
-    store: Arc<FaultyStore<MemoryStore>>,
+    store: Arc<FaultyStore<Watched>>,
     hand: Hand,
     clock: Arc<ManualClock>,
     engine: Engine,
@@ -24,7 +23,7 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
-        let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+        let store = Arc::new(FaultyStore::new(store()));
         let (hand, clock) = (Hand::new(), Arc::new(ManualClock::new(START)));
         let engine = builder(Arc::clone(&store), &clock, 1).signer(slug("root"), hand.clone()).build().await.unwrap();
         Self { store, hand, clock, engine }
@@ -33,11 +32,11 @@ impl Scene {
     /// Makes the root and one CA below it; what fails or hangs is left to due work.
     fn make(&self) {
         let session = self.engine.acting_as(user("root"));
-        let _ = session.create_root(IssuerSpec::new(slug("root"), "Root")).now_or_never();
-        if let Some(Ok(root)) = session.issuer_named(&slug("root")).now_or_never() {
+        let _ = session.create_root(IssuerSpec::new(slug("root"), "Root")).soon();
+        if let Some(Ok(root)) = session.issuer_named(&slug("root")).soon() {
             let mut spec = IssuerSpec::new(slug("below"), "Below");
             spec.ttl = chancery::domain::Span::days(365);
-            let _ = session.create_intermediate(spec, root.id).now_or_never();
+            let _ = session.create_intermediate(spec, root.id).soon();
         }
     }
 
@@ -45,7 +44,7 @@ impl Scene {
         for _ in 0..10 {
             self.store.revive();
             self.clock.advance(HOURS);
-            if let Some(Ok(report)) = self.engine.run_due(10).now_or_never()
+            if let Some(Ok(report)) = self.engine.run_due(10).soon()
                 && report.total() == 0
             {
                 return;

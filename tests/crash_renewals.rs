@@ -9,13 +9,12 @@ use std::sync::Arc;
 
 use chancery::clock::ManualClock;
 use chancery::domain::{ApiSettings, AutoRenewal, CertificateId, Methods, RenewalKey, Span};
-use chancery::store::MemoryStore;
 use chancery::store::faulty::{FaultyStore, Verb};
-use futures_util::FutureExt;
+use support::stores::{Soon, Watched, store};
 use support::{FAULTS, HOURS, Hand, Mood, START, World, bodies, builder, events, issued, slug};
 use time::Duration;
 
-type Faulty = Arc<FaultyStore<MemoryStore>>;
+type Faulty = Arc<FaultyStore<Watched>>;
 
 /// Who renews, where the issuer's key is, what its signer does at first, and how many commits the walk takes.
 const WALKS: [(Who, Place, &[Mood], u64); 8] = [
@@ -50,7 +49,7 @@ struct Scene {
 
 impl Scene {
     async fn new(place: Place) -> Self {
-        let store: Faulty = Arc::new(FaultyStore::new(MemoryStore::new()));
+        let store: Faulty = Arc::new(FaultyStore::new(store()));
         let (hand, clock) = (Hand::new(), Arc::new(ManualClock::new(START)));
         let builder = builder(Arc::clone(&store), &clock, 1);
         let builder = if place == Place::Remote { builder.signer(slug("root"), hand.clone()) } else { builder };
@@ -67,8 +66,8 @@ impl Scene {
 
     fn renew(&self, who: Who) {
         match who {
-            Who::Itself => drop(self.world.engine.run_due(10).now_or_never()),
-            Who::Somebody => drop(self.world.session("otto").renew(self.first, RenewalKey::New).now_or_never()),
+            Who::Itself => drop(self.world.engine.run_due(10).soon()),
+            Who::Somebody => drop(self.world.session("otto").renew(self.first, RenewalKey::New).soon()),
         }
     }
 
@@ -77,7 +76,7 @@ impl Scene {
         for _ in 0..12 {
             self.store.revive();
             self.world.clock.advance(HOURS);
-            let report = self.world.engine.run_due(10).now_or_never();
+            let report = self.world.engine.run_due(10).soon();
             assert!(self.successors().await <= 1, "{label}: two successors");
             if let Some(Ok(report)) = report
                 && report.total() == 0

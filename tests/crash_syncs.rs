@@ -10,8 +10,8 @@ mod support;
 use chancery::engine::SyncHealth;
 use chancery::store::faulty::Verb;
 use chancery::target::memory::{Call, Mood};
-use futures_util::FutureExt;
 use scene::{Scene, named};
+use support::stores::Soon;
 use support::{FAULTS, bodies};
 use time::Duration;
 
@@ -32,7 +32,7 @@ fn settle(scene: &Scene) {
     for _ in 0..60 {
         scene.store.revive();
         scene.world.clock.advance(Duration::minutes(10));
-        match scene.world.engine.run_due(100).now_or_never() {
+        match scene.world.engine.run_due(100).soon() {
             Some(Ok(report)) if report.total() == 0 => quiet += 1,
             _ => quiet = 0,
         }
@@ -65,7 +65,7 @@ async fn whatever_fails_at_whichever_commit_the_target_ends_as_it_should() {
                 scene.target.will(moods.iter().copied());
                 let before = scene.store.calls(Verb::Commit);
                 scene.store.inject(Verb::Commit, before + nth, fault);
-                let _ = scene.world.session("alice").delete_sync(sync.id).now_or_never();
+                let _ = scene.world.session("alice").delete_sync(sync.id).soon();
                 settle(&scene);
                 scene.store.revive();
                 let _ = scene.world.session("alice").delete_sync(sync.id).await;
@@ -90,7 +90,7 @@ async fn a_worker_that_comes_back_too_late_does_no_harm() {
     // Until it is due to be delivered.
     scene.world.engine.run_due(100).await.unwrap();
     scene.target.will([Mood::HangsDone]);
-    assert!(scene.world.engine.run_due(100).now_or_never().is_none(), "it hangs with the target in its hands");
+    assert!(scene.world.engine.run_due(100).soon().is_none(), "it hangs with the target in its hands");
     scene.world.clock.advance(Duration::minutes(1));
     let other = scene.worker(7).await;
     other.run_due(100).await.unwrap();

@@ -42,7 +42,10 @@ const CONFINED: &[(&[&str], &[&str])] = &[
         &["clock.rs"],
     ),
     (&["getrandom"], &["entropy.rs", "crypto/"]),
-    (&["reqwest", "lettre", "hmac", "tokio"], &["notify/"]),
+    (&["reqwest", "lettre", "hmac"], &["notify/"]),
+    // What speaks to a server over the network lives in the host's runtime.
+    (&["tokio"], &["notify/", "store/postgres/"]),
+    (&["tokio_postgres", "deadpool_postgres", "rustls", "tokio_rustls"], &["store/postgres/"]),
     (&["chrono", "chrono_tz"], &["domain/renewal/zone.rs"]),
     (&["std::thread"], &["store/sqlite", "target/directory", "simulation/scheduler.rs"]),
     (&["std::fs"], &["store/sqlite", "target/directory"]),

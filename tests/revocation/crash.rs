@@ -4,17 +4,16 @@ use std::sync::Arc;
 
 use chancery::clock::ManualClock;
 use chancery::engine::Engine;
-use chancery::store::MemoryStore;
 use chancery::store::faulty::{FaultyStore, Verb};
 use chancery::x509::{CertificateList, RevocationReason};
-use futures_util::FutureExt;
 use time::Duration;
 
+use super::support::stores::{Soon, Watched, store};
 use super::support::{FAULTS, Hand, Mood, START, bodies, builder, events, slug};
 use super::{Scene, with_crl};
 
 struct Walk {
-    store: Arc<FaultyStore<MemoryStore>>,
+    store: Arc<FaultyStore<Watched>>,
     hand: Hand,
     scene: Scene,
     second: Engine,
@@ -22,7 +21,7 @@ struct Walk {
 
 impl Walk {
     async fn new() -> Self {
-        let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+        let store = Arc::new(FaultyStore::new(store()));
         let (hand, clock) = (Hand::new(), Arc::new(ManualClock::new(START)));
         let parts = || builder(Arc::clone(&store), &clock, 1).signer(slug("root"), hand.clone());
         let scene = Scene::of(parts(), Arc::clone(&clock), with_crl("http://crl.example/", 1)).await;
@@ -34,8 +33,8 @@ impl Walk {
         for _ in 0..12 {
             self.store.revive();
             self.scene.clock.advance(Duration::minutes(11));
-            let _ = self.second.run_due(10).now_or_never();
-            let _ = self.scene.engine.run_due(10).now_or_never();
+            let _ = self.second.run_due(10).soon();
+            let _ = self.scene.engine.run_due(10).soon();
         }
     }
 
@@ -80,7 +79,7 @@ async fn whatever_fails_a_revocation_is_published_under_a_number_of_its_own() {
                 walk.store.inject(Verb::Commit, walk.store.calls(Verb::Commit) + nth, fault);
                 for _ in 0..3 {
                     let otto = walk.scene.session("otto");
-                    let _ = otto.revoke(record.id, RevocationReason::Superseded).now_or_never();
+                    let _ = otto.revoke(record.id, RevocationReason::Superseded).soon();
                     walk.settle();
                 }
                 let list = walk.scene.list(0).await;

@@ -3,24 +3,23 @@ use std::sync::Arc;
 
 use chancery::clock::{Clock, ManualClock};
 use chancery::domain::{IncidentSelection, IncidentSpec, IncidentState, IssuerSpec, OcspResponder, Span};
-use chancery::store::MemoryStore;
 use chancery::store::faulty::{Fault, FaultyStore, Verb};
 use chancery::x509::RevocationReason;
-use futures_util::FutureExt;
 use time::Duration;
 
+use super::support::stores::{Soon, Watched, store};
 use super::support::{FAULTS, Hand, Mood, START, bodies, builder, events, slug};
 use super::{Scene, plain, with_ocsp};
 
 struct Walk {
-    store: Arc<FaultyStore<MemoryStore>>,
+    store: Arc<FaultyStore<Watched>>,
     hand: Hand,
     scene: Scene,
 }
 
 impl Walk {
     async fn new(spec: IssuerSpec) -> Self {
-        let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+        let store = Arc::new(FaultyStore::new(store()));
         let (hand, clock) = (Hand::new(), Arc::new(ManualClock::new(START)));
         let parts = builder(Arc::clone(&store), &clock, 1).signer(slug("root"), hand.clone());
         let scene = Scene::of(parts, clock, spec).await;
@@ -35,7 +34,7 @@ impl Walk {
         for _ in 0..rounds {
             self.store.revive();
             self.scene.clock.advance(Duration::minutes(11));
-            let _ = self.scene.engine.run_due(20).now_or_never();
+            let _ = self.scene.engine.run_due(20).soon();
         }
     }
 }

@@ -1,6 +1,9 @@
 //! An engine over a given store with a clock that stands still, a root, a profile and members in every role.
 #![allow(dead_code, reason = "each test uses its part")]
 
+#[path = "stores.rs"]
+pub(crate) mod stores;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
@@ -231,6 +234,11 @@ impl Hand {
     /// Every message that a signature was made for, the lost ones too.
     pub(crate) fn signed(&self) -> Vec<Vec<u8>> {
         self.0.signed.lock().unwrap().clone()
+    }
+
+    /// Whether every call that it was told of has come.
+    pub(crate) fn has_no_mood_left(&self) -> bool {
+        self.0.moods.lock().unwrap().is_empty()
     }
 
     /// Lets a call that waits go on.

@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "no test uses all of it")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -131,6 +131,23 @@ impl Cluster {
         said(&mut psql)
     }
 
+    /// A session of a person's, which stays in the transaction that it began.
+    pub(crate) fn session(&self, database: &str) -> Session {
+        let mut psql = Command::new(self.programs.join("psql"));
+        psql.args(["-X", "-q", "-A", "-t", &self.url(database)]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        Session(psql.spawn().unwrap())
+    }
+
+    /// What the server has written to its log.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.directory.join("log")).unwrap()
+    }
+
+    /// Forgets what it has written.
+    pub(crate) fn clear_log(&self) {
+        std::fs::OpenOptions::new().write(true).open(self.directory.join("log")).unwrap().set_len(0).unwrap();
+    }
+
     /// Stops the server and starts it again; `mode` is `smart`, `fast` or `immediate`, which is a crash.
     pub(crate) fn restart(&self, mode: &str) {
         said(&mut self.pg_ctl(&["-m", mode, "restart"]));
@@ -151,6 +168,29 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         drop(self.leash.take());
         let _ = self.keeper.wait();
+    }
+}
+
+/// A `psql` that is typed into.
+pub(crate) struct Session(Child);
+
+impl Session {
+    /// Runs statements, and waits for them.
+    pub(crate) fn run(&mut self, sql: &str) {
+        writeln!(self.0.stdin.as_mut().unwrap(), "{sql};\n\\echo done").unwrap();
+        let mut said = Vec::new();
+        while !said.ends_with(b"done\n") {
+            let mut octet = [0];
+            self.0.stdout.as_mut().unwrap().read_exact(&mut octet).unwrap();
+            said.extend(octet);
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

@@ -11,14 +11,15 @@ use chancery::domain::{
 };
 use chancery::engine::{DueReport, Engine, SyncHealth};
 use chancery::store::faulty::FaultyStore;
-use chancery::store::{Batch, Expect, IndexEntry, Key, MemoryStore, Store, Write};
+use chancery::store::{Batch, Expect, IndexEntry, Key, Store, Write};
 use chancery::target::memory::MemoryTarget;
 use chancery::x509::RevocationReason;
 use time::Duration;
 
+use crate::support::stores::{Watched, store};
 use crate::support::{START, World, Yielding, bodies, builder, events, slug};
 
-pub(crate) type Faulty = Arc<FaultyStore<MemoryStore>>;
+pub(crate) type Faulty = Arc<FaultyStore<Watched>>;
 
 pub(crate) struct Scene {
     pub(crate) store: Faulty,
@@ -33,7 +34,7 @@ impl Scene {
     }
 
     pub(crate) async fn with(target: MemoryTarget) -> Self {
-        let store: Faulty = Arc::new(FaultyStore::new(MemoryStore::new()));
+        let store: Faulty = Arc::new(FaultyStore::new(store()));
         let (clock, other) = (Arc::new(ManualClock::new(START)), MemoryTarget::default());
         let builder = builder(Arc::clone(&store), &clock, 1)
             .target(slug("edge"), target.clone())

@@ -11,7 +11,9 @@ use super::text::encode;
 // changed between the statement's snapshot and the lock; such a row is passed over as well (its version is not the one
 // that the snapshot has), because the entries beside it are still those of the snapshot. Each document is found by its
 // first entry only. The new version is drawn after the snapshot was taken, so that it is greater than the one found.
-const CLAIM: &str = r#"
+// `OFFSET 0` keeps the planner from seeking old entries by less than all of their key.
+/// The statement.
+pub(super) const SQL: &str = r#"
     WITH held AS MATERIALIZED (
         SELECT e.value, d.kind, d.id, d.entries, d.body
         FROM entry AS e JOIN document AS d ON d.kind = e.kind AND d.id = e.id
@@ -27,9 +29,13 @@ const CLAIM: &str = r#"
         SELECT nextval('versions') AS version
     ), gone AS (
         DELETE FROM entry AS e
-        USING held AS h, jsonb_array_elements(h.entries::jsonb) AS pair (pair)
-        WHERE (pair.pair ->> 0)::integer = $1 AND (pair.pair ->> 1) COLLATE "C" < $2
-          AND e.name = $1 AND e.value = (pair.pair ->> 1) AND e.kind = h.kind AND e.id = h.id
+        USING (
+            SELECT (pair.pair ->> 1) COLLATE "C" AS value, h.kind, h.id
+            FROM held AS h, jsonb_array_elements(h.entries::jsonb) AS pair (pair)
+            WHERE (pair.pair ->> 0)::integer = $1 AND (pair.pair ->> 1) COLLATE "C" < $2
+            OFFSET 0
+        ) AS old
+        WHERE e.name = $1 AND e.value = old.value AND e.kind = old.kind AND e.id = old.id
     ), leased AS (
         INSERT INTO entry (name, value, kind, id) SELECT $4::integer, $5::text, kind, id FROM held ON CONFLICT DO NOTHING
     ), renewed AS (
@@ -44,9 +50,6 @@ const CLAIM: &str = r#"
     )
     SELECT h.value, h.kind, h.id, token.version, h.body FROM held AS h, token
 "#;
-
-/// The statement.
-pub(super) const SQL: &str = CLAIM;
 
 /// What the statement is given.
 pub(super) fn parameters(claim: &Claim, codes: &HashMap<String, i32>) -> Result<Vec<Parameter>, Failure> {

@@ -3,6 +3,7 @@
 use std::collections::hash_map::RandomState;
 use std::error::Error as _;
 use std::hash::BuildHasher;
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use deadpool_postgres::PoolError;
@@ -26,6 +27,7 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let reason = describe(&error);
         match error.code() {
+            None if is_settled(&error) => unavailable(reason),
             // Not the server's word but the connection's: it was refused, or it broke.
             None => Self::Again(reason),
             Some(code) if is_passing(code) => Self::Again(reason),
@@ -113,6 +115,14 @@ pub(super) fn corrupt(reason: impl Into<String>) -> Failure {
 /// A value that the driver can not read: what is stored is not what the layout says.
 pub(super) fn unreadable(error: &Error) -> Failure {
     corrupt(describe(error))
+}
+
+/// Whether a connection came to nothing in a way that another turn would repeat: TLS that was refused, a wait that was
+/// long already.
+fn is_settled(error: &Error) -> bool {
+    let settled = [ErrorKind::TimedOut, ErrorKind::InvalidData, ErrorKind::InvalidInput];
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    cause.is_some_and(|cause| settled.contains(&cause.kind()))
 }
 
 /// Whether this is what becomes of the loser among concurrent transactions.

@@ -23,6 +23,7 @@ mod layout;
 mod names;
 mod options;
 mod reader;
+mod steps;
 mod text;
 mod tls;
 mod transaction;

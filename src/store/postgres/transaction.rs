@@ -1,28 +1,21 @@
 //! One transaction for a group of changes: lock and look, judge, write and commit, in two round trips.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::pin::Pin;
-use std::task::Poll;
 
 use deadpool_postgres::Object;
-use futures_util::future::{MaybeDone, maybe_done};
 use tokio_postgres::{Error, Row};
 
 use super::super::{Batch, Claim, Hit, StoreError, Version, Write};
 use super::claims;
-use super::connections::{Connections, Parameter, bind, discard};
+use super::connections::{Connections, bind, discard};
 use super::failure::{Failure, corrupt, unavailable, unreadable};
-use super::judge::{self, Changes, Judge, Lock, Pair, Place, Put};
+use super::judge::{self, Changes, Judge, Lock, Place};
 use super::names::Names;
 use super::reader;
-
-/// Bodies of one statement, in bytes: the server takes a message of up to a gigabyte, and needs memory for it.
-const MAX_STATEMENT_BYTES: usize = 16 * 1024 * 1024;
+use super::steps::{Sent, Steps, in_order, is_plain, places, recalled};
 
 const RESERVE: &str =
     "INSERT INTO reservation (kind, id) SELECT kind, id FROM unnest($1::text[], $2::text[]) AS k (kind, id)";
-const RELEASE: &str = "DELETE FROM reservation AS r USING unnest($1::text[], $2::text[]) AS k (kind, id)
-    WHERE r.kind = k.kind AND r.id = k.id";
 // Row after row, in the order of the keys, which is everybody's: no two wait for each other. Who only checks shares.
 const LOCK: &str = "SELECT k.number, coalesce(w.version, c.version), w.entries
     FROM unnest($1::text[], $2::text[], $3::boolean[]) WITH ORDINALITY AS k (kind, id, is_written, number)
@@ -34,20 +27,6 @@ const LOCK: &str = "SELECT k.number, coalesce(w.version, c.version), w.entries
     ) AS c ON true
     WHERE coalesce(w.version, c.version) IS NOT NULL";
 const DRAW: &str = "SELECT nextval('versions')";
-const DELETE: &str = "DELETE FROM document AS d USING unnest($1::text[], $2::text[]) AS k (kind, id)
-    WHERE d.kind = k.kind AND d.id = k.id";
-const UPDATE: &str = "UPDATE document AS d SET version = k.version, entries = k.entries, body = k.body
-    FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[]) AS k (kind, id, version, entries, body)
-    WHERE d.kind = k.kind AND d.id = k.id";
-const INSERT: &str = "INSERT INTO document (kind, id, version, entries, body)
-    SELECT kind, id, version, entries, body
-    FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[]) AS k (kind, id, version, entries, body)";
-const DROP_ENTRIES: &str = "DELETE FROM entry AS e
-    USING unnest($1::integer[], $2::text[], $3::text[], $4::text[]) AS k (name, value, kind, id)
-    WHERE e.name = k.name AND e.value = k.value AND e.kind = k.kind AND e.id = k.id";
-const ADD_ENTRIES: &str = "INSERT INTO entry (name, value, kind, id)
-    SELECT name, value, kind, id
-    FROM unnest($1::integer[], $2::text[], $3::text[], $4::text[]) AS k (name, value, kind, id)";
 
 /// What a transaction does: batches first, then claims.
 #[derive(Default)]
@@ -132,8 +111,10 @@ impl Transaction<'_> {
             steps.push(claims::SQL, claims::parameters(claim, self.codes)?);
         }
         let rows = self.commit(steps).await?;
-        outcome.claims =
-            rows[first_claim..first_claim + work.claims.len()].iter().map(taken).collect::<Result<_, _>>()?;
+        outcome.claims = rows[first_claim..first_claim + work.claims.len()]
+            .iter()
+            .map(|rows| taken(rows))
+            .collect::<Result<_, _>>()?;
         Ok(outcome)
     }
 
@@ -223,112 +204,6 @@ impl Transaction<'_> {
     }
 }
 
-type Sent<'s> = Pin<Box<dyn Future<Output = Result<Vec<Row>, Error>> + Send + 's>>;
-
-/// Begins each piece of work in turn, without waiting for the one before, and waits for all. What already failed when the
-/// next was to begin ends the row: the answers are then fewer.
-async fn in_order(work: Vec<Sent<'_>>) -> Vec<Result<Vec<Row>, Error>> {
-    let mut work: Vec<MaybeDone<Sent<'_>>> = work.into_iter().map(maybe_done).collect();
-    let mut begun = 0;
-    std::future::poll_fn(|context| {
-        let mut is_done = true;
-        for at in 0..work.len() {
-            if at >= begun && at > 0 && matches!(work[at - 1], MaybeDone::Done(Err(_))) {
-                work.truncate(at);
-                break;
-            }
-            begun = begun.max(at + 1);
-            is_done &= Pin::new(&mut work[at]).poll(context).is_ready();
-        }
-        if is_done { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
-    work.iter_mut().filter_map(|each| Pin::new(each).take_output()).collect()
-}
-
-fn is_plain(sql: &str) -> bool {
-    sql.starts_with("BEGIN") || sql == "COMMIT"
-}
-
-/// Statements with what is bound to them, to be sent together.
-#[derive(Default)]
-struct Steps(Vec<(String, Vec<Parameter>)>);
-
-impl Steps {
-    fn push(&mut self, sql: &str, parameters: Vec<Parameter>) {
-        self.0.push((sql.to_owned(), parameters));
-    }
-
-    fn write(&mut self, changes: Changes<'_>, locks: &BTreeMap<Place, Lock>) {
-        let reserved: Vec<&Place> = locks.iter().filter(|(_, lock)| lock.is_absent).map(|(place, _)| place).collect();
-        if !reserved.is_empty() {
-            self.push(RELEASE, places(reserved));
-        }
-        if !changes.dropped.is_empty() {
-            self.push(DROP_ENTRIES, entries(changes.dropped));
-        }
-        if !changes.deleted.is_empty() {
-            self.push(DELETE, places(&changes.deleted));
-        }
-        portions(changes.updated).for_each(|portion| self.push(UPDATE, documents(portion)));
-        portions(changes.inserted).for_each(|portion| self.push(INSERT, documents(portion)));
-        if !changes.added.is_empty() {
-            self.push(ADD_ENTRIES, entries(changes.added));
-        }
-    }
-}
-
-/// Documents in portions that one statement can carry.
-fn portions(puts: Vec<Put<'_>>) -> impl Iterator<Item = Vec<Put<'_>>> {
-    let mut puts = puts.into_iter().peekable();
-    std::iter::from_fn(move || {
-        let mut portion = vec![puts.next()?];
-        let mut bytes = portion[0].body.len();
-        while let Some(put) = puts.next_if(|put| bytes + put.body.len() <= MAX_STATEMENT_BYTES) {
-            bytes += put.body.len();
-            portion.push(put);
-        }
-        Some(portion)
-    })
-}
-
-fn places<'p>(places: impl IntoIterator<Item = &'p Place>) -> Vec<Parameter> {
-    let (kinds, ids): (Vec<String>, Vec<String>) = places.into_iter().cloned().unzip();
-    vec![bind(kinds), bind(ids)]
-}
-
-fn documents(puts: Vec<Put<'_>>) -> Vec<Parameter> {
-    let mut columns = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for Put { place: (kind, id), version, entries, body } in puts {
-        columns.0.push(kind);
-        columns.1.push(id);
-        columns.2.push(version.0.cast_signed());
-        columns.3.push(remembered(&entries));
-        columns.4.push(body.to_owned());
-    }
-    vec![bind(columns.0), bind(columns.1), bind(columns.2), bind(columns.3), bind(columns.4)]
-}
-
-fn entries(entries: Vec<(Pair, Place)>) -> Vec<Parameter> {
-    let mut columns = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for ((name, value), (kind, id)) in entries {
-        columns.0.push(name);
-        columns.1.push(value);
-        columns.2.push(kind);
-        columns.3.push(id);
-    }
-    vec![bind(columns.0), bind(columns.1), bind(columns.2), bind(columns.3)]
-}
-
-/// A document's own memory of its entries.
-fn remembered(entries: &BTreeSet<Pair>) -> Option<String> {
-    (!entries.is_empty()).then(|| serde_json::Value::from_iter(entries.iter().map(pair)).to_string())
-}
-
-fn pair((name, value): &Pair) -> serde_json::Value {
-    serde_json::Value::from(vec![serde_json::Value::from(*name), serde_json::Value::from(value.as_str())])
-}
-
 /// What the locked rows say.
 fn read(rows: &[Row], locks: &BTreeMap<Place, Lock>) -> Result<BTreeMap<Place, judge::Row>, Failure> {
     let places: Vec<&Place> = locks.keys().collect();
@@ -346,13 +221,8 @@ fn read(rows: &[Row], locks: &BTreeMap<Place, Lock>) -> Result<BTreeMap<Place, j
     Ok(found)
 }
 
-fn recalled(entries: Option<&str>) -> Result<BTreeSet<Pair>, Failure> {
-    let Some(entries) = entries else { return Ok(BTreeSet::new()) };
-    serde_json::from_str(entries).map_err(|error| corrupt(format!("the entries of a document: {error}")))
-}
-
 /// The hits of a claim, in the order of the index.
-fn taken(rows: &Vec<Row>) -> Result<Vec<Hit>, Failure> {
+fn taken(rows: &[Row]) -> Result<Vec<Hit>, Failure> {
     let mut hits = rows.iter().map(reader::hit).collect::<Result<Vec<_>, _>>()?;
     hits.sort_by(|left, right| (&left.value, &left.document.key).cmp(&(&right.value, &right.document.key)));
     Ok(hits)
