@@ -109,7 +109,7 @@ pub(crate) async fn fill(
         let mut issued = stream::iter(range).map(issue).buffer_unordered(CALLERS);
         while let Some((at, record)) = issued.next().await {
             bar.inc(1);
-            if at % every == 0 {
+            if at.is_multiple_of(every) {
                 some.push(record);
             }
         }

@@ -92,7 +92,7 @@ async fn look(path: &Path, heard: &Heard, kill: usize) {
             "after kill {kill} nobody knows {serial}, which was signed"
         );
     }
-    if kill % 10 == 0 {
+    if kill.is_multiple_of(10) {
         assert_eq!(integrity(path), "ok", "after kill {kill}");
     }
 }
