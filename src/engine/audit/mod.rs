@@ -21,6 +21,9 @@ const BLOCK_EVENTS: usize = 200;
 /// A block is closed when its commit holds so many writes: what one more event leads to must still fit.
 const BLOCK_WRITES: usize = 450;
 
+/// How often a block is tried.
+const MOST_TRIES: usize = 3;
+
 /// How a round of sealing ended.
 pub(in crate::engine) enum Sealing {
     /// So many events were sealed.
@@ -32,12 +35,9 @@ pub(in crate::engine) enum Sealing {
 impl Context {
     /// Seals what is unsealed, block by block, until `limit` events are sealed or nothing is left.
     pub(in crate::engine) async fn seal_events(&self, limit: usize) -> Result<Sealing, Error> {
-        if !self.is_our_turn().await? {
-            return Ok(Sealing::Sealed(0));
-        }
         let mut sealed = 0;
-        while sealed < limit {
-            match self.seal_block().await {
+        while sealed < limit && self.is_our_turn().await? {
+            match self.seal_in_turn().await {
                 Ok(0) => break,
                 Ok(count) => sealed += count,
                 Err(error) if error.is_conflict() && sealed == 0 => return Ok(Sealing::TakenByOthers),
@@ -54,6 +54,18 @@ impl Context {
             return Ok(false);
         }
         Ok(!self.take_due(AUDIT_TURN, 1).await?.is_empty() || self.find::<ChainHead>(ChainHead::ID).await?.is_none())
+    }
+
+    /// What follows of an event may be changed by others meanwhile: then once more, rather than let go of the turn until its
+    /// lease has passed.
+    async fn seal_in_turn(&self) -> Result<usize, Error> {
+        for _ in 1..MOST_TRIES {
+            match self.seal_block().await {
+                Err(error) if error.is_conflict() => {}
+                sealed => return sealed,
+            }
+        }
+        self.seal_block().await
     }
 
     /// Seals one block and says how many events are in it.

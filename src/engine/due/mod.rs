@@ -19,8 +19,8 @@ use super::context::{Change, Context, decode};
 use super::error::Error;
 use super::housekeeping::Sweep;
 use super::schema::{
-    CrlRecord, Entity, Notification, OcspAnswer, RENEWAL_DUE, RENEWAL_READY, RenewalWalk, Replay, ResponderRecord,
-    SyncTask, SyncWalk, Watch, Window, index, instant_of, sortable,
+    AUDIT_TURN, CrlRecord, Entity, Notification, OcspAnswer, RENEWAL_DUE, RENEWAL_READY, RenewalWalk, Replay,
+    ResponderRecord, SyncTask, SyncWalk, Watch, Window, index, instant_of, sortable,
 };
 use crate::domain::{CertificateRequest, Deployment, Incident, IssuerRecord, Octets, RenewalPlan};
 use crate::store::{Claim, Hit, IndexEntry, MAX_SCAN_LIMIT, Over, Scan, StoreError, Version};
@@ -92,17 +92,25 @@ impl Context {
 
     /// How long until the first item is due.
     pub(super) async fn until_next_due(&self) -> Result<Option<std::time::Duration>, Error> {
-        if !self.store.scan(&Scan::new(Over::Index(index::EVENT_UNSEALED.into()), 1)).await?.is_empty() {
-            return Ok(Some(std::time::Duration::ZERO));
-        }
-        let mut first = None;
+        let mut first = self.sealing_due().await?;
         for queue in [index::DUE, RENEWAL_DUE, RENEWAL_READY] {
-            let hits = self.store.scan(&Scan::new(Over::Index(queue.into()), 1)).await?;
-            // What is ready has no time of its own: it is due.
-            let due = hits.first().map(|hit| instant_of(&hit.value).unwrap_or(self.now()));
-            first = [first, due].into_iter().flatten().min();
+            first = [first, self.first_in(queue).await?].into_iter().flatten().min();
         }
         Ok(first.map(|due| (due - self.now()).try_into().unwrap_or_default()))
+    }
+
+    /// When events can be sealed, if there are any to seal: now, or when the lease of whoever is at it has passed.
+    async fn sealing_due(&self) -> Result<Option<OffsetDateTime>, Error> {
+        match self.first_in(index::EVENT_UNSEALED).await? {
+            Some(_) => Ok(Some(self.first_in(AUDIT_TURN).await?.unwrap_or(self.now()))),
+            None => Ok(None),
+        }
+    }
+
+    /// The time of the first entry of a queue; what has none of its own is due now.
+    async fn first_in(&self, queue: &'static str) -> Result<Option<OffsetDateTime>, Error> {
+        let hits = self.store.scan(&Scan::new(Over::Index(queue.into()), 1)).await?;
+        Ok(hits.first().map(|hit| instant_of(&hit.value).unwrap_or(self.now())))
     }
 
     /// Does one item. One that fails, or can not be read, does not stop the others; a store that fails does.
