@@ -11,11 +11,13 @@ PATH=$tools/bin:$PATH
 
 # The arguments of each example.
 declare -A examples=(
+  [custom_store]=""
   [declared]="examples/declared.toml"
   [lifecycle]="--out $work/lifecycle"
   [policy_test]=""
   [quickstart]="--out $work/quickstart --name a.example.com"
   [simulate]="--seeds 2000"
+  [transfer]="--from tests/fixtures/schema-1/state.jsonl --to $work/moved.db"
   [year]="--certificates 500"
 )
 
@@ -34,6 +36,7 @@ install_programs() {
   [[ -e /etc/ssl/certs/ca-certificates.crt ]] || missing+=(ca-certificates)
   python3 -c 'import ensurepip' > "$work/log" 2>&1 || missing+=(python3-venv)
   type cc c++ > "$work/log" 2>&1 || missing+=(gcc g++ libc6-dev)
+  compgen -G '/usr/lib/postgresql/*/bin/initdb' > "$work/log" || missing+=(postgresql)
   type shellcheck > "$work/log" 2>&1 || missing+=(shellcheck)
   if ((${#missing[@]})); then
     apt-get update -q
@@ -55,6 +58,17 @@ lint_shell() {
 lint() {
   cargo clippy --all-targets --all-features -- -D warnings
   cargo clippy --all-targets --no-default-features -- -D warnings
+}
+
+# What is proved over memory by all tests is proved over the durable stores, too.
+over_other_stores() {
+  local store
+  for store in sqlite postgres; do
+    CHANCERY_TEST_STORE=$store cargo test --all-features --test crash --test crash_approvals --test crash_issuers \
+      --test crash_renewals --test crash_syncs
+    CHANCERY_TEST_STORE=$store cargo test --all-features --test revocation crash
+    CHANCERY_TEST_STORE=$store cargo test --all-features --test simulation worlds_in
+  done
 }
 
 # Built once, with one set of features: each example with its own would compile the crate for each.
@@ -129,6 +143,7 @@ step "format" cargo fmt --check
 step "format of the fuzzers" cargo fmt --check --manifest-path fuzz/Cargo.toml
 step "lint" lint
 step "tests, all features" cargo test --all-features
+step "crash tests and simulations over SQLite and PostgreSQL" over_other_stores
 step "tests, pure Rust" cargo test --no-default-features
 step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --all-features --no-deps
 step "examples" run_examples

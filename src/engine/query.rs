@@ -297,8 +297,9 @@ impl Context {
     ) -> Result<Page<Event>, Error> {
         self.permitted(actor, application, Action::ApplicationRead).await?;
         let mut scan = Scan::new(Over::Index(index::EVENT_APPLICATION.into()), 100);
-        scan.from = Some(format!("{application}|"));
-        scan.to = Some(format!("{application}}}"));
+        // Ids sort by the time they were made.
+        scan.from = Some(application.to_string());
+        scan.to = Some(format!("{application}\u{1}"));
         scan.order = Order::Descending;
         scan.after = after.map(PageToken::cursor).transpose()?;
         self.page(&scan).await

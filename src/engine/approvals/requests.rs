@@ -191,10 +191,11 @@ impl Context {
     }
 }
 
-fn latest_first(index: &'static str, prefix: &str, size: usize) -> Scan {
+/// What stands under one value of an index: ids sort by the time they were made.
+fn latest_first(index: &'static str, value: &str, size: usize) -> Scan {
     let mut scan = Scan::new(Over::Index(index.into()), size);
-    scan.from = Some(format!("{prefix}|"));
-    scan.to = Some(format!("{prefix}}}"));
+    scan.from = Some(value.to_owned());
+    scan.to = Some(format!("{value}\u{1}"));
     scan.order = Order::Descending;
     scan
 }

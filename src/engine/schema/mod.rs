@@ -91,11 +91,11 @@ pub(in crate::engine) mod index {
     pub(in crate::engine) const CERTIFICATE_NEEDED: &str = "certificate.needed";
     /// Requests that came to nothing, by when: `2026-…`.
     pub(in crate::engine) const REQUEST_SETTLED: &str = "request.settled";
-    /// Requests by Application, and so by time: `app-…|req-…`.
+    /// Requests by Application, and so by time: `app-…`.
     pub(in crate::engine) const REQUEST_APPLICATION: &str = "request.application";
-    /// Requests that are not issued, by Application and status: `app-…|rejected|req-…`.
+    /// Requests that are not issued, by Application and status: `app-…|rejected`.
     pub(in crate::engine) const REQUEST_STATUS: &str = "request.status";
-    /// Requests that people decide or decided on, by Application and status: `app-…|expired|req-…`.
+    /// Requests that people decide or decided on, by Application and status: `app-…|expired`.
     pub(in crate::engine) const REQUEST_APPROVAL: &str = "request.approval";
     /// Whatever is due, by when: `2026-…`.
     pub(in crate::engine) const DUE: &str = "due";
@@ -105,7 +105,7 @@ pub(in crate::engine) mod index {
     pub(in crate::engine) const INCIDENT_CERTIFICATE: &str = "incident.certificate";
     /// Mass revocations that are over, by their last revocation at the latest: `2026-…`.
     pub(in crate::engine) const INCIDENT_OVER: &str = "incident.over";
-    /// Events by Application and time: `app-…|evt-…`.
+    /// Events by Application and time: `app-…`.
     pub(in crate::engine) const EVENT_APPLICATION: &str = "event.application";
     /// Events that no block of the audit chain seals yet: `evt-…`.
     pub(in crate::engine) const EVENT_UNSEALED: &str = "event.unsealed";
@@ -301,8 +301,8 @@ impl Entity for CertificateRequest {
     }
 
     fn entries(&self) -> Vec<IndexEntry> {
-        let (application, id) = (self.application, self.id);
-        let mut entries = vec![IndexEntry::new(index::REQUEST_APPLICATION, format!("{application}|{id}"))];
+        let application = self.application;
+        let mut entries = vec![IndexEntry::new(index::REQUEST_APPLICATION, application.to_string())];
         let due = match &self.state {
             RequestState::AwaitingApproval(approval) => Some(approval.expires_at),
             RequestState::Issuing(intent) => Some(intent.retry_at),
@@ -317,11 +317,11 @@ impl Entity for CertificateRequest {
         }
         let status = self.state.status();
         if self.approval().is_some() {
-            entries.push(IndexEntry::new(index::REQUEST_APPROVAL, format!("{application}|{status}|{id}")));
+            entries.push(IndexEntry::new(index::REQUEST_APPROVAL, format!("{application}|{status}")));
         }
         // Nearly all requests are issued: looking for those reads over few others.
         if status != RequestStatus::Issued {
-            entries.push(IndexEntry::new(index::REQUEST_STATUS, format!("{application}|{status}|{id}")));
+            entries.push(IndexEntry::new(index::REQUEST_STATUS, format!("{application}|{status}")));
         }
         entries
     }
@@ -335,8 +335,9 @@ impl Entity for Event {
     }
 
     fn entries(&self) -> Vec<IndexEntry> {
-        let by_application =
-            |application| IndexEntry::new(index::EVENT_APPLICATION, format!("{application}|{}", self.id));
+        let by_application = |application: crate::domain::ApplicationId| {
+            IndexEntry::new(index::EVENT_APPLICATION, application.to_string())
+        };
         let unsealed = || IndexEntry::new(index::EVENT_UNSEALED, self.id.to_string());
         let entries = self.application.map(by_application).into_iter();
         entries.chain(self.sealed.is_none().then(unsealed)).collect()
