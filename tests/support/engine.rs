@@ -60,6 +60,7 @@ pub(crate) const KINDS: &[&str] = &[
     "sync_task",
     "sync_walk",
     "target_lease",
+    "token",
 ];
 
 pub(crate) fn slug(text: &str) -> Slug {

@@ -16,8 +16,8 @@ use super::context::{Change, Context, decode};
 use super::error::Error;
 use super::housekeeping::Sweep;
 use super::schema::{
-    CrlRecord, Entity, Notification, OcspAnswer, RENEWAL_DUE, RenewalWalk, Replay, ResponderRecord, SyncTask, SyncWalk,
-    Watch, Window, index, instant_of, sortable,
+    CrlRecord, Entity, KeptToken, Notification, OcspAnswer, RENEWAL_DUE, RenewalWalk, Replay, ResponderRecord,
+    SyncTask, SyncWalk, Watch, Window, index, instant_of, sortable,
 };
 use crate::domain::{CertificateRequest, Deployment, Incident, IssuerRecord, Octets, RenewalPlan};
 use crate::store::{Hit, MAX_SCAN_LIMIT, Over, Scan, StoreError, Version};
@@ -87,6 +87,7 @@ impl Context {
             CertificateRequest::KIND => self.request_due(hit).await,
             IssuerRecord::KIND => self.complete_due(hit).await,
             Replay::KIND => self.remove_expired(hit).await,
+            KeptToken::KIND => self.token_due(hit).await,
             Sweep::KIND => self.sweep_due(hit).await,
             CrlRecord::KIND => self.publish_due(hit).await,
             ResponderRecord::KIND => self.certify_responder_due(hit).await,
