@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::answer::{Answer, Done, PageView};
 use super::call::{Asking, At, Call, Json, Paging, With};
 use super::endpoint::{Endpoint, Needs, delete, get, patch, post, put};
+use super::spelling::camel;
 use super::wire::{
     ApplicationBody, ApplicationPatch, ApplicationView, EventView, MemberBody, MemberRoute, MemberView, RoleBody,
 };
@@ -73,7 +74,8 @@ async fn edit(call: With<(ApplicationId,), ApplicationPatch>) -> Result<Answer<A
         None => present.key_rereading,
     };
     let description = patch.description.unwrap_or(present.description);
-    Ok(Answer::new(session.edit_application(path.0, description, rereading).await?.into()))
+    let edited = session.edit_application(path.0, description, rereading).await;
+    Ok(Answer::new(edited.map_err(|error| Problem::from(error).spelled(camel))?.into()))
 }
 
 async fn remove(call: At<(ApplicationId,)>) -> Result<Done, Problem> {

@@ -76,12 +76,10 @@ async fn serve(desk: &Desk, endpoint: &Endpoint, params: Placeholders, request: 
     let answered = attempt(desk, endpoint, params, request).instrument(span.clone()).await;
     let response = match answered {
         Ok(response) => response,
-        Err(problem) => {
-            span.in_scope(|| tracing::debug!(code = %problem.code.as_str(), "not done"));
-            problem_with(problem, &id)
-        }
+        Err(problem) => problem_with(problem, &id),
     };
     let status = response.status().as_u16().to_string();
+    span.in_scope(|| tracing::debug!(status, "answered"));
     metrics::counter!("chancery_api_requests_total", "endpoint" => endpoint.id, "status" => status).increment(1);
     let took = (desk.engine.now() - begun).as_seconds_f64();
     metrics::histogram!("chancery_api_request_seconds", "endpoint" => endpoint.id).record(took);
