@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use time::Duration;
 
 use crate::domain::Violation;
@@ -11,29 +11,58 @@ use crate::engine::Error;
 use crate::x509::InvalidValue;
 
 /// A fault as it is told over HTTP, media type `application/problem+json`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// `urn:chancery:problem:` and the code.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// What the code means.
-    pub title: String,
-    /// The HTTP status.
-    pub status: u16,
-    /// The code: what programs decide by.
+    /// What programs decide by; type, title and status follow from it.
     pub code: Code,
     /// What is wrong with this request, for people.
     pub detail: String,
     /// Everything that is wrong with the request, each with the path of its field.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub violations: Vec<Fault>,
     /// The request's id, as in the answer's `x-request-id`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
     /// How long to wait; told by `Retry-After`.
-    #[serde(skip)]
     pub(super) retry_after: Option<Duration>,
+}
+
+/// A problem as it is written.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Problem")]
+pub(super) struct Details<'a> {
+    /// `urn:chancery:problem:` and the code.
+    #[serde(rename = "type")]
+    kind: String,
+    /// What the code means.
+    title: &'a str,
+    /// The HTTP status.
+    status: u16,
+    /// The code: what programs decide by.
+    code: Code,
+    /// What is wrong with this request, for people.
+    detail: &'a str,
+    /// Everything that is wrong with the request, each with the path of its field.
+    #[serde(skip_serializing_if = "<[Fault]>::is_empty")]
+    violations: &'a [Fault],
+    /// The request's id, as in the answer's `x-request-id`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+}
+
+impl Serialize for Problem {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { code, detail, violations, request_id, .. } = self;
+        let details = Details {
+            kind: format!("urn:chancery:problem:{}", code.as_str()),
+            title: code.title(),
+            status: code.status().as_u16(),
+            code: *code,
+            detail,
+            violations,
+            request_id: request_id.as_deref(),
+        };
+        details.serialize(serializer)
+    }
 }
 
 /// One thing that is wrong.
@@ -139,16 +168,7 @@ impl Code {
 impl Problem {
     /// A problem with what is to be said of it to people.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self {
-            kind: format!("urn:chancery:problem:{}", code.as_str()),
-            title: code.title().to_owned(),
-            status: code.status().as_u16(),
-            code,
-            detail: detail.into(),
-            violations: Vec::new(),
-            request_id: None,
-            retry_after: None,
-        }
+        Self { code, detail: detail.into(), violations: Vec::new(), request_id: None, retry_after: None }
     }
 
     /// The same problem with what is wrong, field by field.

@@ -59,7 +59,8 @@ async fn a_token_is_shown_once_kept_as_a_hash_and_good_until_it_ends_or_is_revok
     assert_eq!(revoked.status, 204);
     assert_eq!(get(&front, &token, "/whoami").await.code(), "unauthenticated");
 
-    let short = made(&world, TokenSpec { ttl: Span::hours(1), ..TokenSpec::new("short", principal("user:otto")) }).await;
+    let short =
+        made(&world, TokenSpec { ttl: Span::hours(1), ..TokenSpec::new("short", principal("user:otto")) }).await;
     world.clock.advance(Duration::minutes(59));
     get(&front, &short, "/whoami").await.good();
     world.clock.advance(Duration::minutes(1));
@@ -87,7 +88,10 @@ async fn a_scope_bounds_applications_and_actions() {
     assert_eq!(get(&front, &token, &list(other.id)).await.code(), "not-found");
     let applications = get(&front, &token, "/applications").await.good();
     assert_eq!(applications["items"].as_array().unwrap().len(), 1);
-    assert_eq!(get(&front, &token, &format!("/applications/{}/members", world.application.id)).await.code(), "forbidden");
+    assert_eq!(
+        get(&front, &token, &format!("/applications/{}/members", world.application.id)).await.code(),
+        "forbidden"
+    );
     let permissions = get(&front, &token, &format!("/applications/{}/permissions", world.application.id)).await.good();
     assert_eq!(permissions["permissions"], json!(["application.read", "certificates.list"]));
     assert_eq!(get(&front, &token, "/tokens").await.code(), "forbidden", "a bounded right is no means to others");
@@ -124,7 +128,8 @@ async fn nobody_makes_a_token_that_reaches_further_than_they_do() {
     assert_eq!(group.fields(), ["groups[0]"]);
     let other = make(json!({ "name": "other", "ttl": "1h", "principal": "user:alice" })).await;
     assert_eq!(other.code(), "forbidden");
-    let shorter = make(json!({ "name": "shorter", "ttl": "1h", "scope": { "actions": ["certificates.read"] } })).await.good();
+    let shorter =
+        make(json!({ "name": "shorter", "ttl": "1h", "scope": { "actions": ["certificates.read"] } })).await.good();
     assert_eq!(shorter["token"]["principal"], "user:otto");
     let faults = make(json!({ "name": "", "ttl": "400d", "principal": "user:otto" })).await;
     assert_eq!(faults.fields(), ["name", "ttl", "ttl"]);

@@ -79,7 +79,10 @@ async fn the_managed_request_of_the_seed() {
     let certificate = &Certificate::from_pem_chain(view["certificate"].as_str().unwrap()).unwrap()[0];
     let content = certificate.content();
     assert_eq!(content.key_algorithm, KeyAlgorithm::Rsa2048);
-    assert_eq!(content.sans.iter().map(|san| san.value()).collect::<Vec<_>>(), ["api.example.com", "www.api.example.com"]);
+    assert_eq!(
+        content.sans.iter().map(|san| san.value()).collect::<Vec<_>>(),
+        ["api.example.com", "www.api.example.com"]
+    );
     assert_eq!(content.validity.span(), time::Duration::days(90));
     assert!(view["privateKey"].as_str().unwrap().starts_with("-----BEGIN PRIVATE KEY-----\n"));
     assert!(view["certificateChain"].as_str().unwrap().starts_with("-----BEGIN CERTIFICATE-----\n"));
@@ -174,10 +177,13 @@ async fn a_refusal_tells_everything_with_the_fields_as_they_were_written() {
     let reply = front.post("otto", "/certificates", body).await;
     assert_eq!((reply.status.as_u16(), reply.code().as_str()), (422, "refused"));
     let fields = reply.fields();
-    for field in ["attributes.commonName", "attributes.altNames[1]", "attributes.ttl", "attributes.keyUsages", "metadata"] {
+    for field in
+        ["attributes.commonName", "attributes.altNames[1]", "attributes.ttl", "attributes.keyUsages", "metadata"]
+    {
         assert!(fields.iter().any(|each| each == field), "{field} is not among {fields:?}");
     }
-    let beside = json!({ "profileId": world.profile.id, "csr": csr("a.example.com"), "attributes": { "commonName": "b" } });
+    let beside =
+        json!({ "profileId": world.profile.id, "csr": csr("a.example.com"), "attributes": { "commonName": "b" } });
     assert_eq!(front.post("otto", "/certificates", beside).await.fields(), ["attributes"]);
     let broken = json!({ "profileId": world.profile.id, "csr": "-----BEGIN CERTIFICATE REQUEST-----\n" });
     let reply = front.post("otto", "/certificates", broken).await;
@@ -215,7 +221,9 @@ async fn subjects_have_three_states_and_m_means_minutes() {
         }
         json!({ "profileId": world.profile.id, "attributes": attributes })
     };
-    for (asked, expected) in [(None, json!(["Example GmbH"])), (Some(Value::Null), Value::Null), (Some(json!("Other")), json!(["Other"]))] {
+    for (asked, expected) in
+        [(None, json!(["Example GmbH"])), (Some(Value::Null), Value::Null), (Some(json!("Other")), json!(["Other"]))]
+    {
         let draft = front.post("otto", "/certificates/dry-run", ask(asked)).await.good()["draft"].clone();
         assert_eq!(draft["subject"].get("organization").cloned().unwrap_or_default(), expected);
         let parse = |name: &str| {
@@ -230,6 +238,7 @@ async fn subjects_have_three_states_and_m_means_minutes() {
 async fn a_renewal_brings_its_new_key_and_a_second_one_is_refused() {
     let (world, front) = plain().await;
     let first = world.issue("api.example.com").await.record.id;
+    world.clock.advance(time::Duration::hours(2));
     let path = format!("/certificates/{first}/renew");
     let renewed = front.post("otto", &path, json!({})).await.good();
     assert!(renewed["privateKey"].as_str().unwrap().contains("PRIVATE KEY"));
@@ -239,7 +248,10 @@ async fn a_renewal_brings_its_new_key_and_a_second_one_is_refused() {
     assert_eq!(details["certificate"]["renewedFromCertificateId"], json!(first));
     assert_eq!(details["certificate"]["orderId"], json!(first));
     let old = front.get("otto", &format!("/certificates/{first}")).await.good();
-    assert_eq!((&old["certificate"]["status"], &old["certificate"]["renewedByCertificateId"]), (&json!("renewed"), &json!(id)));
+    assert_eq!(
+        (&old["certificate"]["status"], &old["certificate"]["renewedByCertificateId"]),
+        (&json!("renewed"), &json!(id))
+    );
     let again = front.post("otto", &path, json!({})).await;
     assert!(again.status.is_client_error(), "{}", again.text());
     world.clock.advance(time::Duration::hours(2));
@@ -285,7 +297,8 @@ async fn renewal_is_configured_for_one_certificate() {
 async fn a_repetition_with_an_idempotency_key_gets_the_same_certificate() {
     let (world, front) = plain().await;
     let ask = |name: &str, key: &str| {
-        let body = json!({ "profileId": world.profile.id, "attributes": { "altNames": [{ "type": "DNS", "value": name }] } });
+        let body =
+            json!({ "profileId": world.profile.id, "attributes": { "altNames": [{ "type": "DNS", "value": name }] } });
         let mut request = request("otto", Method::POST, "/certificates", Some(body));
         request.headers_mut().insert("idempotency-key", key.parse().unwrap());
         request

@@ -46,7 +46,10 @@ async fn pages_are_as_long_as_asked_and_lead_through_everything() {
     }
     let (mut found, mut after) = (Vec::new(), String::new());
     loop {
-        let page = front.get("audra", &format!("/certificates?applicationId={}&limit=3{after}", world.application.id)).await.good();
+        let page = front
+            .get("audra", &format!("/certificates?applicationId={}&limit=3{after}", world.application.id))
+            .await
+            .good();
         let items = page["items"].as_array().unwrap();
         assert!(items.len() <= 3);
         found.extend(items.iter().map(|item| item["altNames"][0]["value"].as_str().unwrap().to_owned()));
@@ -77,7 +80,10 @@ async fn request_ids_are_taken_over_if_they_are_plain_and_made_otherwise() {
         async move { front.send(request).await }
     };
     let reply = send("trace-17").await;
-    assert_eq!((&reply.headers["x-request-id"], &reply.json()["requestId"]), (&"trace-17".parse().unwrap(), &json!("trace-17")));
+    assert_eq!(
+        (&reply.headers["x-request-id"], &reply.json()["requestId"]),
+        (&"trace-17".parse().unwrap(), &json!("trace-17"))
+    );
     let (first, second) = (send("a b").await, send("\"evil\"").await);
     assert_eq!(first.headers["x-request-id"].len(), 24);
     assert_ne!(first.headers["x-request-id"], second.headers["x-request-id"]);
@@ -104,7 +110,10 @@ impl std::io::Write for Log {
 async fn no_secret_is_logged() {
     let log = Log::default();
     let sink = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false).with_writer(move || sink.clone());
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(move || sink.clone());
     let _guard = tracing::subscriber::set_default(subscriber.finish());
     let scene = Scene::new().await;
     let (front, world) = (&scene.front, &scene.world);
@@ -114,11 +123,18 @@ async fn no_secret_is_logged() {
     let key = issued["certificate"]["privateKey"].as_str().unwrap();
     front.post("otto", &format!("/certificates/{id}/pkcs12"), json!({ "password": "hunter22222", "alias": "a" })).await;
     let token = front.post("root", "/tokens", json!({ "name": "a" })).await.good();
-    let channel = json!({ "channelType": "webhook", "config": { "url": "https://example.com/", "secret": "hunter33333" } });
+    let channel =
+        json!({ "channelType": "webhook", "config": { "url": "https://example.com/", "secret": "hunter33333" } });
     let alert = json!({ "name": "hook", "eventType": "issuance", "channels": [channel] });
     front.post("alice", &format!("/applications/{}/alerts", world.application.id), alert).await;
     // A secret where none belongs is not repeated in logs either.
-    front.post("otto", &format!("/certificates/{id}/pkcs12"), json!({ "password": { "is": "hunter44444" }, "alias": "a" })).await;
+    front
+        .post(
+            "otto",
+            &format!("/certificates/{id}/pkcs12"),
+            json!({ "password": { "is": "hunter44444" }, "alias": "a" }),
+        )
+        .await;
     let import = json!({ "applicationId": world.application.id, "certificatePem": issued["certificate"]["certificate"], "privateKeyPem": key });
     front.post("otto", "/certificates/import-certificate", import).await.good();
     let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();

@@ -120,7 +120,12 @@ async fn approval_policies_and_alerts_tell_their_faults_as_they_were_written() {
         "steps": [{ "requiredApprovals": 0, "approvers": ["user:nobody"] }],
     });
     let reply = scene.front.post("alice", &format!("/applications/{id}/approval-policies"), policy).await;
-    let expected = ["maxRequestTtl", "conditions.sans[dns_name].patterns[0]", "steps[0].requiredApprovals", "steps[0].approvers[0]"];
+    let expected = [
+        "maxRequestTtl",
+        "conditions.sans[dns_name].patterns[0]",
+        "steps[0].requiredApprovals",
+        "steps[0].approvers[0]",
+    ];
     assert_eq!(reply.fields(), expected);
     let alert = json!({
         "name": "new", "eventType": "expiration", "alertBefore": "366d", "filters": [{ "field": "san", "operator": "equals", "value": "" }],
@@ -142,7 +147,8 @@ async fn events_are_listed_with_their_details() {
     let (world, front) = plain().await;
     let issued = world.issue("api.example.com").await;
     let page = front.get("audra", &format!("/applications/{}/events", world.application.id)).await.good();
-    let event = page["items"].as_array().unwrap().iter().find(|each| each["event"] == "certificate-issued").cloned().unwrap();
+    let event =
+        page["items"].as_array().unwrap().iter().find(|each| each["event"] == "certificate-issued").cloned().unwrap();
     assert_eq!(event["details"]["certificate"], json!(issued.record.id));
     assert_eq!(event["actor"], "user:otto");
 }
@@ -171,9 +177,11 @@ async fn a_key_can_be_read_again_and_each_reading_is_an_event() {
     assert!(key["privateKey"].as_str().unwrap().contains("PRIVATE KEY"));
     let bundle = front.get("otto", &format!("/certificates/{id}/bundle?removeRootsFromChain=true")).await.good();
     assert_eq!((&bundle["privateKey"], &bundle["certificateChain"]), (&key["privateKey"], &json!("")));
-    let p12 = front.post("otto", &format!("/certificates/{id}/pkcs12"), json!({ "password": "123456", "alias": "a" })).await;
+    let p12 =
+        front.post("otto", &format!("/certificates/{id}/pkcs12"), json!({ "password": "123456", "alias": "a" })).await;
     assert_eq!((p12.status.as_u16(), p12.headers["content-type"].to_str().unwrap()), (200, "application/x-pkcs12"));
-    let short = front.post("otto", &format!("/certificates/{id}/pkcs12"), json!({ "password": "12345", "alias": "a" })).await;
+    let short =
+        front.post("otto", &format!("/certificates/{id}/pkcs12"), json!({ "password": "12345", "alias": "a" })).await;
     assert_eq!(short.fields(), ["password"]);
     let chain = front.get("audra", &format!("/certificates/{id}/chain")).await;
     assert_eq!(chain.text().matches("BEGIN CERTIFICATE").count(), 2);

@@ -2,7 +2,9 @@
 
 use chancery::front::api::Api;
 use http::Method;
-use rcgen::{BasicConstraints, CertificateParams, CertificateSigningRequestParams, DnType, IsCa, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DnType, IsCa, KeyPair, KeyUsagePurpose,
+};
 use serde_json::{Value, json};
 
 use crate::scene::Scene;
@@ -71,9 +73,8 @@ pub(crate) fn path(operation: &Operation, scene: &Scene) -> String {
         ("memberKind", "users".to_owned()),
         ("memberId", "audra".to_owned()),
     ];
-    let path = filled.iter().fold(operation.path.clone(), |path, (name, value)| {
-        path.replace(&format!("{{{name}}}"), value)
-    });
+    let path =
+        filled.iter().fold(operation.path.clone(), |path, (name, value)| path.replace(&format!("{{{name}}}"), value));
     assert!(!path.contains('{'), "{path} is not filled in");
     let application = world.application.id;
     match operation.id.as_str() {
@@ -137,7 +138,9 @@ pub(crate) async fn body(operation: &Operation, scene: &Scene) -> Option<Value> 
             json!({ "thumbprint": scene.valid.record.fingerprint, "revocationReason": "KEY_COMPROMISE" })
         }
         "exportPkcs12" => json!({ "password": "correct horse", "alias": "web" }),
-        "importCertificate" => json!({ "applicationId": application, "certificatePem": scene.valid.certificate().pem() }),
+        "importCertificate" => {
+            json!({ "applicationId": application, "certificatePem": scene.valid.certificate().pem() })
+        }
         "createApplication" => json!({ "name": "mine", "profileIds": [profile] }),
         "editApplication" => json!({ "description": "new", "keyRereading": false }),
         "addMember" => json!({ "principal": "machine:ci", "role": "operator" }),

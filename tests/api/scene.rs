@@ -186,22 +186,10 @@ impl Scene {
         let idle = chancery::domain::Preset::Dual.policy(slug("idle"));
         let idle_policy = product.save_policy(idle).await.unwrap().id;
         world.engine.run_due(1000).await.unwrap();
+        // Old enough to be renewed.
+        world.clock.advance(HOURS);
         let front = Front::of(&world, unbounded());
         let waiting = waiting.id;
-        Self {
-            store,
-            world,
-            front,
-            expired,
-            valid,
-            waiting,
-            digest,
-            sync,
-            alert,
-            token,
-            awaiting,
-            idle_policy,
-            held,
-        }
+        Self { store, world, front, expired, valid, waiting, digest, sync, alert, token, awaiting, idle_policy, held }
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::answer::ReplyOutline;
 use super::endpoint::{Endpoint, Needs};
-use crate::front::Problem;
+use crate::front::problem::Details;
 
 const DEFINITIONS: &str = "#/components/schemas/";
 
@@ -65,7 +65,7 @@ impl Schemas {
 /// The document.
 pub(super) fn document(endpoints: &[Endpoint]) -> Value {
     let mut schemas = Schemas::new();
-    let problem = schemas.output::<Problem>();
+    let problem = schemas.output::<Details<'static>>();
     let outlines: Vec<Outline> = endpoints.iter().map(|endpoint| (endpoint.outline)(&mut schemas)).collect();
     let (mut inputs, mut outputs) = (schemas.inputs.take_definitions(true), schemas.outputs.take_definitions(true));
     let renamed = conflicts(&inputs, &outputs);
