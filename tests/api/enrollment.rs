@@ -356,3 +356,17 @@ async fn certificates_are_revoked_held_and_released() {
     let short = json!({ "thumbprint": "ab:cd", "revocationReason": "SUPERSEDED" });
     assert_eq!(front.post("otto", "/certificates/revoke-by-thumbprint", short).await.code(), "invalid-value");
 }
+
+#[test]
+fn the_seeds_of_the_fuzzer_are_requests() {
+    let application = chancery::domain::ApplicationId::new(crate::support::START, [7; 10]);
+    let seeds = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/seeds/api_request");
+    let mut read = 0;
+    for seed in std::fs::read_dir(seeds).unwrap() {
+        let body = std::fs::read(seed.unwrap().path()).unwrap();
+        let enrollment = chancery::front::api::read_request(&body, application).unwrap();
+        serde_json::to_vec(&(&enrollment.names, &enrollment.terms, &enrollment.metadata)).unwrap();
+        read += 1;
+    }
+    assert_eq!(read, 3);
+}
