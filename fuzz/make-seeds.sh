@@ -84,3 +84,8 @@ printf 'R\t300101000000Z\t260101000000Z,keyCompromise\t4711\tunknown\t/CN=a\nR\t
 list entries
 openssl ocsp -issuer "$work/own.pem" -serial 0x4711 -no_nonce -reqout ocsp_request/sha1.der
 openssl ocsp -sha256 -issuer "$work/own.pem" -serial 0x4711 -serial 0x4712 -reqout ocsp_request/nonce.der
+
+# The requests of the API are written by hand, but for the one that brings a certificate request.
+mkdir -p api_request
+jq -n --rawfile csr csr/ed25519.pem \
+  '{profileId: "prof-01m81j18g0jnxjeev5b59fe4h0", csr: $csr, attributes: {ttl: "30m"}}' > api_request/csr.json

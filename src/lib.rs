@@ -6,6 +6,8 @@ pub mod clock;
 pub mod domain;
 pub mod engine;
 pub mod entropy;
+#[cfg(feature = "api")]
+pub mod front;
 pub mod manual;
 pub mod notify;
 pub mod sealer;

@@ -7,6 +7,7 @@
 //! - [Revocation](revocation): who must take certificates back, and tell the world.
 //! - [Syncs](syncs): who has places that certificates must reach.
 //! - [Events and alerts](alerts): who wants to be told, or to prove what was done.
+//! - The JSON API (`manual::api`, feature `api`): who asks for certificates over HTTP, or mounts it.
 //! - [Due work](due_work): who runs it.
 //! - [PostgreSQL](postgres): who runs several nodes.
 //! - [Writing a store](stores): who has a database.
@@ -35,6 +36,10 @@ pub mod syncs {}
 
 #[doc = include_str!("manual/alerts.md")]
 pub mod alerts {}
+
+#[cfg(feature = "api")]
+#[doc = include_str!("manual/api.md")]
+pub mod api {}
 
 #[doc = include_str!("manual/due_work.md")]
 pub mod due_work {}

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use super::{
     AlertId, ApplicationId, CertificateId, EventId, IncidentId, IssuerId, PolicyId, Principal, ProfileId, RequestId,
-    SyncId, Violation,
+    SyncId, TokenId, Violation,
 };
 use crate::x509::RevocationReason;
 
@@ -298,6 +298,18 @@ pub enum EventKind {
         through: u64,
         /// How many events were removed.
         count: u64,
+    },
+    /// A token of access was made.
+    TokenMade {
+        /// The token.
+        token: TokenId,
+        /// In whose name it acts.
+        principal: Principal,
+    },
+    /// A token of access was revoked.
+    TokenRevoked {
+        /// The token.
+        token: TokenId,
     },
     /// Old records were removed, as the retention settings say.
     RecordsPruned {

@@ -107,6 +107,8 @@ ids! {
     SyncId = "sync-";
     /// Names a mass revocation.
     IncidentId = "inc-";
+    /// Names a token of access.
+    TokenId = "tok-";
 }
 
 fn compose(now: OffsetDateTime, random: [u8; 10]) -> u128 {

@@ -69,7 +69,31 @@ pub struct Methods {
     pub scep: Option<ScepSettings>,
 }
 
+/// The settings of one method; `None` disables it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MethodSettings {
+    /// Of library call and JSON API.
+    Api(Option<ApiSettings>),
+    /// Of ACME.
+    Acme(Option<AcmeSettings>),
+    /// Of EST.
+    Est(Option<EstSettings>),
+    /// Of SCEP.
+    Scep(Option<ScepSettings>),
+}
+
 impl Methods {
+    /// The same with other settings of one method.
+    #[must_use]
+    pub fn with(self, settings: MethodSettings) -> Self {
+        match settings {
+            MethodSettings::Api(api) => Self { api, ..self },
+            MethodSettings::Acme(acme) => Self { acme, ..self },
+            MethodSettings::Est(est) => Self { est, ..self },
+            MethodSettings::Scep(scep) => Self { scep, ..self },
+        }
+    }
+
     /// Only the API, with its default settings.
     pub fn api() -> Self {
         Self { api: Some(ApiSettings::default()), ..Self::default() }

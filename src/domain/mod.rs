@@ -8,6 +8,7 @@
 
 pub mod policy;
 
+mod access;
 mod alert;
 mod application;
 mod approval;
@@ -32,6 +33,7 @@ mod spec_file;
 mod status;
 mod sync;
 
+pub use access::{Access, Scope, Token, TokenSpec};
 pub use alert::{
     Alert, AlertOn, AlertRecord, AlertSpec, AlertState, Channel, ChannelKind, Confidential, Delivery, DestinationRules,
     Filter, FilterField, FilterOperator, Hidden, Loopback, Repeat,
@@ -51,7 +53,7 @@ pub use enrollment::{Enrollment, Names, RenewalKey, Source, Terms, Values};
 pub use event::{Decision, Event, EventKind};
 pub use id::{
     AlertId, ApplicationId, CertificateId, EventId, IncidentId, IssuerId, NotificationId, PolicyId, ProfileId,
-    RequestId, Slug, SyncId,
+    RequestId, Slug, SyncId, TokenId,
 };
 pub use incident::{
     Incident, IncidentProgress, IncidentSelection, IncidentSpec, IncidentState, MAX_INCIDENT_SERIALS, UnderIncident,
@@ -59,8 +61,8 @@ pub use incident::{
 pub use issuer::{IssuerKey, IssuerRecord, IssuerSpec, IssuerState, IssuerUrls};
 pub use metadata::Metadata;
 pub use method::{
-    AcmeChecks, AcmeSettings, ApiSettings, BootstrapTrust, EstSettings, Method, Methods, ScepCaCertificates,
-    ScepChallenge, ScepRenewal, ScepSettings,
+    AcmeChecks, AcmeSettings, ApiSettings, BootstrapTrust, EstSettings, Method, MethodSettings, Methods,
+    ScepCaCertificates, ScepChallenge, ScepRenewal, ScepSettings,
 };
 pub use policy::{Policy, PolicySpec, Verdict, Violation};
 pub use preset::Preset;

@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::{Access, ApplicationId};
 use crate::x509::InvalidValue;
 
 /// What kind of member or requester somebody is.
@@ -117,6 +119,7 @@ impl fmt::Display for Principal {
 pub struct Actor {
     principal: Principal,
     groups: Vec<Principal>,
+    access: Option<Arc<Access>>,
 }
 
 impl Actor {
@@ -128,7 +131,7 @@ impl Actor {
         if matches!(principal.kind(), PrincipalKind::Group | PrincipalKind::System) {
             return Err(InvalidValue::new("actor", principal.to_string(), "a user or a machine"));
         }
-        Ok(Self { principal, groups: Vec::new() })
+        Ok(Self { principal, groups: Vec::new(), access: None })
     }
 
     /// A user that the host calls `id`.
@@ -154,12 +157,12 @@ impl Actor {
 
     /// Whoever a record names as its requester, when due work goes on in their name.
     pub(crate) fn of_record(principal: Principal) -> Self {
-        Self { principal, groups: Vec::new() }
+        Self { principal, groups: Vec::new(), access: None }
     }
 
     /// Whoever a record names as its requester, with the groups that it names beside.
     pub(crate) fn of_record_with(principal: Principal, groups: &[Principal]) -> Self {
-        Self { principal, groups: groups.to_vec() }
+        Self { principal, groups: groups.to_vec(), access: None }
     }
 
     /// The same actor, also a member of the group that the host calls `id`.
@@ -169,6 +172,32 @@ impl Actor {
     pub fn in_group(mut self, id: &str) -> Result<Self, InvalidValue> {
         self.groups.push(Principal::new(PrincipalKind::Group, id)?);
         Ok(self)
+    }
+
+    /// The same actor, by a right that reaches no further than `access`.
+    #[must_use]
+    pub fn with_access(self, access: Arc<Access>) -> Self {
+        Self { access: Some(access), ..self }
+    }
+
+    /// By what right it acts, if that is bounded: it came with a token.
+    pub fn access(&self) -> Option<&Access> {
+        self.access.as_deref()
+    }
+
+    /// Whether its right reaches all that it may do.
+    pub(crate) fn is_unbounded(&self) -> bool {
+        self.access().is_none_or(|access| access.scope.is_whole())
+    }
+
+    /// Whether its right reaches an Application, whatever its role there.
+    pub(crate) fn reaches(&self, application: ApplicationId) -> bool {
+        self.access().is_none_or(|access| access.scope.reaches(application))
+    }
+
+    /// Whether its right reaches an action, whatever its role.
+    pub(crate) fn is_let(&self, action: Action) -> bool {
+        self.access().is_none_or(|access| access.scope.allows(action))
     }
 
     /// Who it is.

@@ -36,6 +36,14 @@ pub enum Error {
         /// What.
         what: &'static str,
     },
+    /// Several things are meant, and which one was not said.
+    #[error("more than one {what} is meant: {}", candidates.join(", "))]
+    Ambiguous {
+        /// What was looked for.
+        what: &'static str,
+        /// The ids of those that it could be.
+        candidates: Vec<String>,
+    },
     /// Another thing of the same kind has the name.
     #[error("the {what} name `{name}` is taken")]
     NameTaken {

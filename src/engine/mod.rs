@@ -12,6 +12,7 @@ mod audit;
 mod authorize;
 mod builder;
 mod cache;
+mod catalog;
 mod context;
 mod deploy;
 mod due;
@@ -29,6 +30,7 @@ mod schema;
 mod session;
 mod settings;
 mod submit;
+mod tokens;
 pub mod transfer;
 mod worker;
 
@@ -129,6 +131,30 @@ impl Engine {
     /// The store's.
     pub async fn until_next_due(&self) -> Result<Option<std::time::Duration>, Error> {
         self.context.until_next_due().await
+    }
+
+    /// Who presents a token that [`Session::create_token`] made; `None` if it is none, was revoked, or has ended. The actor
+    /// reaches no further than the token does.
+    ///
+    /// # Errors
+    /// The store.
+    #[tracing::instrument(level = "debug", skip_all, err)]
+    pub async fn bearer(&self, token: &str) -> Result<Option<Actor>, Error> {
+        self.context.bearer(token).await
+    }
+
+    /// What the engine's clock shows.
+    #[cfg(feature = "api")]
+    pub(crate) fn now(&self) -> time::OffsetDateTime {
+        self.context.now()
+    }
+
+    /// Random octets that tell one thing from another, and guard nothing.
+    #[cfg(feature = "api")]
+    pub(crate) fn distinct(&self) -> [u8; 12] {
+        let mut octets = [0; 12];
+        let _ = self.context.entropy.fill(&mut octets);
+        octets
     }
 
     /// A length of time, a tenth longer at most.

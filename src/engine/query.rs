@@ -274,7 +274,17 @@ impl Context {
             scan.after = after.map(PageToken::cursor).transpose()?;
             return self.page(&scan).await;
         }
+        let items = self.applications_of(actor).await?;
+        Ok(Page { items, next: None })
+    }
+
+    /// The Applications that the actor is a member of, and those that its right names to an administrator of the product.
+    pub(super) async fn applications_of(&self, actor: &Actor) -> Result<Vec<Application>, Error> {
         let mut items: Vec<Application> = Vec::new();
+        let named = actor.access().and_then(|access| access.scope.applications.as_deref());
+        for id in named.filter(|_| self.is_named_administrator(actor)).unwrap_or_default() {
+            items.extend(self.find(&id.to_string()).await?.map(|found| found.value));
+        }
         for principal in actor.principals() {
             let mut scan = Scan::new(Over::Index(index::APPLICATION_MEMBER.into()), MAX_SCAN_LIMIT);
             scan.from = Some(principal.to_string());
@@ -283,9 +293,10 @@ impl Context {
                 items.push(decode(&hit.document.key, &hit.document.body)?);
             }
         }
+        items.retain(|application| actor.reaches(application.id));
         items.sort_by_key(|application| application.id);
         items.dedup_by_key(|application| application.id);
-        Ok(Page { items, next: None })
+        Ok(items)
     }
 
     /// One page of an Application's events, the latest first.

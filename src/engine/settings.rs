@@ -6,8 +6,8 @@ use super::error::Error;
 use super::schema::{Claim, Entity, PolicyRecord, Revision, index};
 use crate::domain::{
     Action, Actor, Application, ApplicationId, ApplicationSpec, Attachment, EventKind, IssuerChoice, IssuerId,
-    IssuerRecord, KeyRereading, Member, Methods, Policy, PolicyId, PolicySpec, Principal, Profile, ProfileId,
-    ProfileSpec, Role, Slug,
+    IssuerRecord, KeyRereading, Member, MethodSettings, Methods, Policy, PolicyId, PolicySpec, Principal, Profile,
+    ProfileId, ProfileSpec, Role, Slug,
 };
 use crate::store::{Over, Scan};
 use crate::x509::InvalidValue;
@@ -206,16 +206,35 @@ impl Context {
     pub(super) async fn set_methods(
         &self,
         actor: &Actor,
-        (id, profile): (ApplicationId, ProfileId),
+        at: (ApplicationId, ProfileId),
         methods: Methods,
     ) -> Result<Application, Error> {
+        self.edit_methods(actor, at, |_| methods).await
+    }
+
+    /// Sets or disables one enrollment method of an attachment; the others stay.
+    pub(super) async fn set_method(
+        &self,
+        actor: &Actor,
+        at: (ApplicationId, ProfileId),
+        settings: MethodSettings,
+    ) -> Result<Application, Error> {
+        self.edit_methods(actor, at, |methods| methods.with(settings)).await
+    }
+
+    async fn edit_methods(
+        &self,
+        actor: &Actor,
+        (id, profile): (ApplicationId, ProfileId),
+        edit: impl FnOnce(Methods) -> Methods,
+    ) -> Result<Application, Error> {
         let application = self.permitted(actor, id, Action::EnrollmentEdit).await?;
+        let attachment =
+            application.value.attachment(profile).ok_or_else(|| Error::not_found("attachment", profile))?;
+        let methods = edit(attachment.methods.clone());
         let faults = methods.faults();
         if !faults.is_empty() {
             return Err(Error::Invalid { faults });
-        }
-        if application.value.attachment(profile).is_none() {
-            return Err(Error::not_found("attachment", profile));
         }
         let attached: Versioned<Profile> = self.load(&profile.to_string()).await?;
         fit_methods(&attached.value, &methods)?;

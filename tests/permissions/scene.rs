@@ -8,8 +8,8 @@ use chancery::clock::ManualClock;
 use chancery::domain::{
     AlertId, AlertOn, AlertSpec, ApplicationId, ApplicationSpec, ApprovalPolicySpec, ApprovalStep, AutoRenewal,
     CertificateId, Channel, ChannelKind, Enrollment, IncidentId, IncidentSelection, IncidentSpec, IssuerSpec, KeyProof,
-    KeyRereading, Member, Metadata, Methods, Preset, RenewalBudget, RenewalKey, RequestId, RequestStatus, Role,
-    Selection, Span, SyncId, SyncSpec,
+    KeyRereading, Member, Metadata, MethodSettings, Methods, Preset, RenewalBudget, RenewalKey, RequestId,
+    RequestStatus, Role, Selection, Span, SyncId, SyncSpec, TokenId, TokenSpec,
 };
 use chancery::engine::{CertificateQuery, Error, Import, Outcome, RequestQuery, Session};
 use chancery::notify::conformance::RecordingNotifier;
@@ -45,6 +45,8 @@ pub(super) struct Scene {
     pub(super) sync: SyncId,
     /// Of the Application, and of the product.
     pub(super) alerts: [AlertId; 2],
+    /// Somebody else's.
+    pub(super) token: TokenId,
 }
 
 fn alert(name: &str) -> AlertSpec {
@@ -71,9 +73,22 @@ impl Scene {
         admin.save_approval_policy(id, approval_policy("guarded", "pay.example.com")).await.unwrap();
         let waiting = world.session("otto").submit(&world.enrollment("pay.example.com")).await;
         let Ok(Outcome::Pending(waiting)) = waiting else { panic!("{waiting:?}") };
+        let token = world.session("root").create_token(TokenSpec::new("hers", principal("user:zoe"))).await.unwrap();
+        let token = token.0.id;
         let (certificate, request) = (first.record.id, first.request);
         let sync = world.session("alice").save_sync(world.application.id, sync_spec("edge")).await.unwrap().id;
-        Self { store, alerts, certificate, request, waiting: waiting.id, sync, incident: opened.id, outside, world }
+        Self {
+            store,
+            alerts,
+            certificate,
+            request,
+            waiting: waiting.id,
+            sync,
+            incident: opened.id,
+            outside,
+            token,
+            world,
+        }
     }
 
     pub(super) async fn call(&self, verb: Verb, session: &Session) -> Result<(), Error> {
@@ -210,6 +225,28 @@ impl Scene {
             Verb::Notifications => session.notifications(self.alerts[0], None).await.map(drop),
             Verb::VerifyAudit => session.verify_audit(1, None).await.map(drop),
             Verb::PruneAudit => session.prune_audit(support::START, 1).await.map(drop),
+            Verb::Policy => session.policy(policy).await.map(drop),
+            Verb::Policies => session.policies(None).await.map(drop),
+            Verb::ProfileById => session.profile(profile.id).await.map(drop),
+            Verb::Profiles => session.profiles(None).await.map(drop),
+            Verb::Issuer => session.issuer(root.id).await.map(drop),
+            Verb::Issuers => session.issuers(None).await.map(drop),
+            Verb::AttachedProfiles => session.attached_profiles(id).await.map(drop),
+            Verb::Methods => session.methods(id, profile.id).await.map(drop),
+            Verb::SetMethod => session.set_method(id, profile.id, MethodSettings::Acme(None)).await.map(drop),
+            Verb::Members => session.members(id).await.map(drop),
+            Verb::Permissions => session.permissions(id).await.map(drop),
+            Verb::RequestSummary => session.request_summary(self.request).await.map(drop),
+            Verb::CreateToken => {
+                let own = session.actor().principal().clone();
+                session.create_token(TokenSpec::new("own", own)).await.map(drop)
+            }
+            Verb::CreateTokenForOthers => {
+                session.create_token(TokenSpec::new("hers", principal("user:zoe"))).await.map(drop)
+            }
+            Verb::Tokens => session.tokens(None, None).await.map(drop),
+            Verb::TokensOfOthers => session.tokens(Some(&principal("user:zoe")), None).await.map(drop),
+            Verb::RevokeToken => session.revoke_token(self.token).await,
         }
     }
 }

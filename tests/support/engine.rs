@@ -63,6 +63,7 @@ pub(crate) const KINDS: &[&str] = &[
     "sync_task",
     "sync_walk",
     "target_lease",
+    "token",
     "transfer",
 ];
 

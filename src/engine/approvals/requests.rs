@@ -10,8 +10,9 @@ use crate::domain::{
 use crate::engine::context::Context;
 use crate::engine::error::Error;
 use crate::engine::query::{Page, PageToken};
-use crate::engine::schema::index;
+use crate::engine::schema::{Entity, index};
 use crate::store::{MAX_SCAN_LIMIT, Order, Over, Scan};
+use crate::x509::Content;
 
 /// A request that people decide or decided on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +77,8 @@ pub struct RequestSummary {
     pub status: RequestStatus,
     /// The certificate that came of it.
     pub certificate: Option<CertificateId>,
+    /// What people were shown, if people decide or decided on it.
+    pub content: Option<Content>,
     /// When it was asked.
     pub created_at: OffsetDateTime,
     /// When it last changed.
@@ -85,6 +88,7 @@ pub struct RequestSummary {
 impl RequestSummary {
     fn of(request: CertificateRequest, now: OffsetDateTime) -> Self {
         let status = request.status_at(now);
+        let content = request.approval().map(|approval| approval.content.clone());
         let certificate = match request.state {
             RequestState::Issued { certificate, .. } => Some(certificate),
             _ => None,
@@ -101,6 +105,7 @@ impl RequestSummary {
             replaces,
             status,
             certificate,
+            content,
             created_at,
             updated_at,
         }
@@ -165,6 +170,19 @@ impl Context {
         let page = self.filtered(scan, after, is_so).await?;
         let items = page.items.into_iter().filter_map(|request| ApprovalRequest::of(request, None, now)).collect();
         Ok(Page { items, next: page.next })
+    }
+
+    /// A request as lists show it.
+    pub(in crate::engine) async fn request_summary(
+        &self,
+        actor: &Actor,
+        id: RequestId,
+    ) -> Result<RequestSummary, Error> {
+        let request = self.load::<CertificateRequest>(&id.to_string()).await?.value;
+        match self.permitted(actor, request.application, Action::CertificatesRead).await {
+            Err(Error::NotFound { .. }) => Err(Error::not_found(CertificateRequest::KIND, id)),
+            permitted => permitted.map(|_| RequestSummary::of(request, self.now())),
+        }
     }
 
     /// One page of an Application's requests, the latest first.

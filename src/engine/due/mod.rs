@@ -19,8 +19,8 @@ use super::context::{Change, Context, decode};
 use super::error::Error;
 use super::housekeeping::Sweep;
 use super::schema::{
-    AUDIT_TURN, CrlRecord, Entity, Notification, OcspAnswer, RENEWAL_DUE, RENEWAL_READY, RenewalWalk, Replay,
-    ResponderRecord, SyncTask, SyncWalk, Watch, Window, index, instant_of, sortable,
+    AUDIT_TURN, CrlRecord, Entity, KeptToken, Notification, OcspAnswer, RENEWAL_DUE, RENEWAL_READY, RenewalWalk,
+    Replay, ResponderRecord, SyncTask, SyncWalk, Watch, Window, index, instant_of, sortable,
 };
 use crate::domain::{CertificateRequest, Deployment, Incident, IssuerRecord, Octets, RenewalPlan};
 use crate::store::{Claim, Hit, IndexEntry, MAX_SCAN_LIMIT, Over, Scan, StoreError, Version};
@@ -119,6 +119,7 @@ impl Context {
             CertificateRequest::KIND => self.request_due(hit).await,
             IssuerRecord::KIND => self.complete_due(hit).await,
             Replay::KIND => self.remove_expired(hit).await,
+            KeptToken::KIND => self.token_due(hit).await,
             Sweep::KIND => self.sweep_due(hit).await,
             CrlRecord::KIND => self.publish_due(hit).await,
             ResponderRecord::KIND => self.certify_responder_due(hit).await,

@@ -3,9 +3,9 @@
 use serde_json::Error;
 
 use super::{
-    ChainHead, Claim, CrlPart, CrlRecord, Entity, Notification, OcspAnswer, PolicyRecord, RemoteClaim, RenewalMeter,
-    RenewalWalk, Replay, ResponderRecord, Revision, RevokedCertificate, SealedKey, SerialClaim, SyncTask, SyncWalk,
-    TargetLease, Watch, Window,
+    ChainHead, Claim, CrlPart, CrlRecord, Entity, KeptToken, Notification, OcspAnswer, PolicyRecord, RemoteClaim,
+    RenewalMeter, RenewalWalk, Replay, ResponderRecord, Revision, RevokedCertificate, SealedKey, SerialClaim, SyncTask,
+    SyncWalk, TargetLease, Watch, Window,
 };
 use crate::domain::{
     AlertRecord, Application, AuditBlock, CertificateRecord, CertificateRequest, Deployment, Event, Incident,
@@ -52,6 +52,7 @@ const KINDS: &[(&str, Read)] = &[
     kind::<Event>(),
     kind::<Incident>(),
     kind::<IssuerRecord>(),
+    kind::<KeptToken>(),
     kind::<Notification<Octets>>(),
     kind::<OcspAnswer>(),
     kind::<Place>(),

@@ -1,5 +1,6 @@
 //! How the domain's values become documents: kinds, ids, index entries and readable columns.
 
+mod access;
 mod alerts;
 mod audit;
 mod deploy;
@@ -22,6 +23,7 @@ use crate::domain::{
 use crate::domain::{Octets, RequestId};
 use crate::store::{IndexEntry, Key};
 
+pub(in crate::engine) use access::{KeptToken, TOKEN_PRINCIPAL};
 pub use alerts::{Notification, NotificationChannel};
 pub(in crate::engine) use alerts::{Place, Watch, Window, scope};
 pub(in crate::engine) use audit::{AUDIT_TURN, ChainHead, Pruning};

@@ -1,9 +1,9 @@
 //! What is stored, and how it looks to a person.
 
 use super::{
-    ChainHead, Claim, CrlPart, CrlRecord, Entity, Notification, OcspAnswer, PolicyRecord, RemoteClaim, RenewalMeter,
-    RenewalWalk, Replay, ResponderRecord, RevokedCertificate, SealedKey, SerialClaim, SyncTask, SyncWalk, TargetLease,
-    Watch, Window,
+    ChainHead, Claim, CrlPart, CrlRecord, Entity, KeptToken, Notification, OcspAnswer, PolicyRecord, RemoteClaim,
+    RenewalMeter, RenewalWalk, Replay, ResponderRecord, RevokedCertificate, SealedKey, SerialClaim, SyncTask, SyncWalk,
+    TargetLease, Watch, Window,
 };
 use crate::domain::{
     AlertRecord, Application, AuditBlock, CertificateRecord, CertificateRequest, Deployment, Event, Incident,
@@ -241,6 +241,17 @@ pub(in crate::engine) const SCHEMA: Schema = Schema {
             kind: SyncWalk::KIND,
             view: "sync_walks",
             columns: &[column("stage", "stage"), column("due", "due")],
+        },
+        KindSchema {
+            kind: KeptToken::KIND,
+            view: "tokens",
+            columns: &[
+                column("name", "token.name"),
+                column("principal", "token.principal"),
+                column("made_by", "token.made_by"),
+                column("created_at", "token.created_at"),
+                column("expires_at", "token.expires_at"),
+            ],
         },
         KindSchema {
             kind: SyncTask::KIND,

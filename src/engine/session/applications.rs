@@ -2,7 +2,8 @@
 
 use super::Session;
 use crate::domain::{
-    Application, ApplicationId, ApplicationSpec, Event, KeyRereading, Member, Methods, Principal, ProfileId, Slug,
+    Application, ApplicationId, ApplicationSpec, Event, KeyRereading, Member, MethodSettings, Methods, Principal,
+    ProfileId, Slug,
 };
 use crate::engine::error::Error;
 use crate::engine::query::{Page, PageToken};
@@ -100,6 +101,20 @@ impl Session {
         methods: Methods,
     ) -> Result<Application, Error> {
         verb!(self.set_methods((id, profile), methods))
+    }
+
+    /// Sets or disables one enrollment method of an attachment; the others stay as they are. Needs `enrollment.edit`.
+    ///
+    /// # Errors
+    /// As [`set_methods`](Self::set_methods).
+    #[tracing::instrument(level = "debug", skip(self, settings), err)]
+    pub async fn set_method(
+        &self,
+        id: ApplicationId,
+        profile: ProfileId,
+        settings: MethodSettings,
+    ) -> Result<Application, Error> {
+        verb!(self.set_method((id, profile), settings))
     }
 
     /// Gives somebody a role, making them a member if they are none. Needs `members.assign-role`.

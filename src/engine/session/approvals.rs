@@ -123,6 +123,15 @@ impl Session {
         verb!(self.approval_requests(id, status, after))
     }
 
+    /// A request as lists show it: how it stands, without what came of it. Needs `certificates.read`.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] also for a request of an Application that the actor may not see.
+    #[tracing::instrument(level = "debug", skip(self), err)]
+    pub async fn request_summary(&self, id: RequestId) -> Result<RequestSummary, Error> {
+        verb!(self.request_summary(id))
+    }
+
     /// One page of an Application's requests, the latest first. Needs `certificates.list`.
     ///
     /// # Errors

@@ -51,11 +51,13 @@ macro_rules! verb {
 mod alerts;
 mod applications;
 mod approvals;
+mod catalog;
 mod certificates;
 mod product;
 mod renewals;
 mod revocation;
 mod syncs;
+mod tokens;
 
 impl Session {
     pub(in crate::engine) fn new(context: Arc<Context>, actor: Actor) -> Self {
