@@ -7,7 +7,7 @@ use chancery::clock::{Clock, ManualClock};
 use chancery::domain::{
     AlertOn, AlertSpec, ApiSettings, ApprovalPolicySpec, ApprovalStep, Channel, ChannelKind, CrlSettings,
     IncidentSelection, IncidentSpec, Methods, OcspResponder, OcspSettings, RenewalBudget, Repeat, Selection, Span,
-    StatusSettings, SyncSpec,
+    StatusSettings, SyncSpec, TokenSpec,
 };
 use chancery::engine::{Engine, EngineBuilder, Outcome};
 use chancery::notify::conformance::RecordingNotifier;
@@ -97,6 +97,7 @@ pub(crate) async fn fill(store: impl Store, around: &Surroundings) -> World {
             alice.approve(pending.id, &digest, "").await.unwrap();
         }
     }
+    alice.create_token(TokenSpec::new("automation", principal("user:alice"))).await.unwrap();
     let select = IncidentSelection { application: Some(application), ..IncidentSelection::default() };
     product
         .open_incident(IncidentSpec {
