@@ -174,3 +174,24 @@ async fn a_worker_that_sleeps_until_something_is_due_does_not_sleep_through_a_re
     }
     assert!(record(&world, first.id).await.replaced_by.is_some());
 }
+
+#[tokio::test]
+async fn what_is_on_hold_is_looked_at_less_and_less() {
+    let store = MemoryStore::new();
+    let world = renewing(store.clone()).await;
+    let held = issue(&world, "a.example.com").await.record;
+    world.session("otto").revoke(held.id, chancery::x509::RevocationReason::CertificateHold).await.unwrap();
+    world.clock.advance(Duration::days(71));
+    let mut looks = 0;
+    for _ in 0..240 {
+        looks += world.engine.run_due(100).await.unwrap().postponed;
+        world.clock.advance(Duration::minutes(1));
+    }
+    assert!((5..=12).contains(&looks), "{looks} looks in four hours");
+    world.session("otto").release_hold(held.id).await.unwrap();
+    for _ in 0..24 {
+        work(&world).await;
+        world.clock.advance(Duration::HOUR);
+    }
+    assert_eq!(certificates(&store).await.len(), 2, "it renews when the hold is over");
+}

@@ -173,7 +173,11 @@ impl Context {
         }
         if has(|reason| matches!(reason, Ineligibility::Revoked)) {
             return match is_held {
-                true => self.retry(case.plan, "it is on hold").await,
+                // Looking counts like trying: a hold may last long.
+                true => {
+                    let attempts = case.plan.value.attempts().saturating_add(1);
+                    self.retry(case.plan, attempts, "it is on hold").await
+                }
                 false => self.end(case.plan, None).await,
             };
         }
@@ -233,7 +237,10 @@ impl Context {
             Error::PrivateKey { .. } | Error::Certificate(_) | Error::Key(_) | Error::NotRenewable { .. } => {
                 self.leave_to_people(plan, &error.to_string()).await
             }
-            _ => self.retry(plan, &error.to_string()).await,
+            _ => {
+                let attempts = plan.value.attempts();
+                self.retry(plan, attempts, &error.to_string()).await
+            }
         };
         match (retried, error) {
             // A store that fails will not take the retry either; then the claim's own time is the back-off.
@@ -242,10 +249,11 @@ impl Context {
         }
     }
 
-    async fn retry(&self, plan: Versioned<RenewalPlan>, error: &str) -> Result<Work, Error> {
+    /// Tries again, after a pause that grows with the attempts.
+    async fn retry(&self, plan: Versioned<RenewalPlan>, attempts: u32, error: &str) -> Result<Work, Error> {
         let Versioned { value: mut plan, version } = plan;
         let mut change = self.change_by_engine()?;
-        let attempts = plan.attempts().max(1);
+        let attempts = attempts.max(1);
         let spread = u64::from_be_bytes(change.random.take()?);
         let due_at = plan.life().retry_at(attempts, None, (change.now, spread));
         plan.state = RenewalState::Retrying { attempts, due_at, error: error.to_owned() };
@@ -259,7 +267,8 @@ impl Context {
 
     /// The issuing of what was permitted refused after all, or the signer did: if the plan is still ours, it is tried again.
     async fn refused_late(&self, plan: Versioned<RenewalPlan>, refusal: &Refusal) -> Result<Work, Error> {
-        match self.retry(plan, &refusal.to_string()).await? {
+        let attempts = plan.value.attempts();
+        match self.retry(plan, attempts, &refusal.to_string()).await? {
             Work::TakenByOthers => Ok(Work::Postponed),
             work => Ok(work),
         }
