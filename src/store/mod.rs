@@ -20,6 +20,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod bounds;
 mod error;
 mod limits;
 mod memory;

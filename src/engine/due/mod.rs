@@ -7,8 +7,9 @@ mod report;
 mod requests;
 
 use std::collections::HashMap;
+use std::pin::pin;
 
-use futures_util::{StreamExt, stream};
+use futures_util::{Stream, StreamExt, stream};
 use time::{Duration, OffsetDateTime};
 
 pub use report::DueReport;
@@ -23,7 +24,7 @@ use super::schema::{
     Replay, ResponderRecord, SyncTask, SyncWalk, Watch, Window, index, instant_of, sortable,
 };
 use crate::domain::{CertificateRequest, Deployment, Incident, IssuerRecord, Octets, RenewalPlan};
-use crate::store::{Claim, Hit, IndexEntry, MAX_SCAN_LIMIT, Over, Scan, StoreError, Version};
+use crate::store::{Claim, Hit, IndexEntry, Key, MAX_SCAN_LIMIT, Over, Scan, StoreError, Version};
 
 /// How many items of a round are under way at once, so that one that waits for its signer or target does not hold up all.
 pub(super) const AT_ONCE: usize = 8;
@@ -67,7 +68,7 @@ impl Context {
         }
         let now = self.now();
         let lease = IndexEntry::new(queue, sortable(now + LEASE));
-        Ok(self.store.claim(&Claim { index: queue.into(), to: past(now), lease, limit }).await?)
+        Ok(self.store.claim(&Claim { index: queue.into(), to: format!("{}~", sortable(now)), lease, limit }).await?)
     }
 
     /// Does the items, some at once.
@@ -76,18 +77,8 @@ impl Context {
             let works = stream::iter(queue).then(|hit| async move { self.work(&hit).await });
             works.collect::<Vec<Result<Work, Error>>>()
         });
-        let mut queues = stream::iter(queues.collect::<Vec<_>>()).buffer_unordered(AT_ONCE);
-        let mut failed = None;
-        while let Some(works) = queues.next().await {
-            for worked in works {
-                match worked {
-                    Ok(work) => report.count(work),
-                    // Those that are under way are brought to their end.
-                    Err(error) => failed = Some(error),
-                }
-            }
-        }
-        failed.map_or(Ok(()), Err)
+        let queues = stream::iter(queues.collect::<Vec<_>>()).buffer_unordered(AT_ONCE);
+        tally(queues.flat_map(stream::iter), report).await
     }
 
     /// How long until the first item is due.
@@ -135,15 +126,33 @@ impl Context {
             SyncWalk::KIND => self.sync_walk_due(hit).await,
             _ => Ok(Work::Nothing),
         };
+        settle(worked, &hit.document.key)
+    }
+}
+
+/// Counts what became of each item. Those that are under way are brought to their end, whatever fails.
+pub(super) async fn tally(works: impl Stream<Item = Result<Work, Error>>, report: &mut DueReport) -> Result<(), Error> {
+    let mut works = pin!(works);
+    let mut failed = None;
+    while let Some(worked) = works.next().await {
         match worked {
-            Err(Error::Contended | Error::Store(StoreError::Conflict { .. })) => Ok(Work::TakenByOthers),
-            Err(Error::Store(error)) if !matches!(error, StoreError::Corrupt { .. }) => Err(error.into()),
-            Err(error) => {
-                tracing::warn!(key = %hit.document.key, %error, "due work failed; it comes up again");
-                Ok(Work::Postponed)
-            }
-            worked => worked,
+            Ok(work) => report.count(work),
+            Err(error) => failed = Some(error),
         }
+    }
+    failed.map_or(Ok(()), Err)
+}
+
+/// What an error of one item means for the round: only a store that fails ends it.
+pub(super) fn settle(worked: Result<Work, Error>, key: &Key) -> Result<Work, Error> {
+    match worked {
+        Err(Error::Contended | Error::Store(StoreError::Conflict { .. })) => Ok(Work::TakenByOthers),
+        Err(Error::Store(error)) if !matches!(error, StoreError::Corrupt { .. }) => Err(error.into()),
+        Err(error) => {
+            tracing::warn!(%key, %error, "due work failed; it comes up again");
+            Ok(Work::Postponed)
+        }
+        worked => worked,
     }
 }
 
@@ -164,11 +173,6 @@ fn in_queues(hits: Vec<Hit>) -> Vec<Vec<Hit>> {
 /// The item that a hit holds.
 pub(super) fn item<T: Entity>(hit: &Hit) -> Result<T, Error> {
     decode(&hit.document.key, &hit.document.body)
-}
-
-/// The bound below which everything is that is due by `now`.
-pub(super) fn past(now: OffsetDateTime) -> String {
-    format!("{}~", sortable(now))
 }
 
 /// Commits a change of an item that was taken. Its new version is the token that every later write on it must show, so that

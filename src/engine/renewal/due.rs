@@ -15,11 +15,11 @@ use crate::domain::{
 };
 use crate::engine::cache::Setting;
 use crate::engine::context::{Change, Context, Versioned};
-use crate::engine::due::{AT_ONCE, DueReport, Work, hold, item};
+use crate::engine::due::{AT_ONCE, DueReport, Work, hold, item, settle, tally};
 use crate::engine::error::Error;
 use crate::engine::outcome::{Outcome, Refusal};
 use crate::engine::schema::Entity;
-use crate::store::{Hit, StoreError};
+use crate::store::Hit;
 use crate::x509::RevocationReason;
 
 /// How long a worker has before another takes a renewal up that it has begun.
@@ -81,16 +81,7 @@ impl Context {
                 self.renew_in_turn(plan, turn, began)
             })
             .collect();
-        let mut works = stream::iter(works).buffered(AT_ONCE);
-        let mut failed = None;
-        while let Some(worked) = works.next().await {
-            match worked {
-                Ok(work) => report.count(work),
-                // Those that are under way are brought to their end.
-                Err(error) => failed = Some(error),
-            }
-        }
-        failed.map_or(Ok(()), Err)
+        tally(stream::iter(works).buffered(AT_ONCE), report).await
     }
 
     async fn renew_in_turn(
@@ -103,10 +94,12 @@ impl Context {
         if self.now() - began > PLACE / 2 {
             return Ok(Work::Nothing);
         }
-        self.settle(match turn {
+        let key = plan.value.key();
+        let worked = match turn {
             Some(turn) => self.put_off(plan, turn).await,
             None => self.renew_due(plan).await,
-        })
+        };
+        settle(worked, &key)
     }
 
     async fn allowance(&self, issuer: IssuerId, wanted: usize) -> Result<Allowance, Error> {
@@ -355,19 +348,6 @@ impl Context {
             }
         }
         Err(Error::Contended)
-    }
-
-    /// What an error of one item means for the round: only a store that fails ends it.
-    fn settle(&self, worked: Result<Work, Error>) -> Result<Work, Error> {
-        match worked {
-            Err(Error::Contended | Error::Store(StoreError::Conflict { .. })) => Ok(Work::TakenByOthers),
-            Err(Error::Store(error)) if !matches!(error, StoreError::Corrupt { .. }) => Err(error.into()),
-            Err(error) => {
-                tracing::warn!(%error, "a renewal failed; it comes up again");
-                Ok(Work::Postponed)
-            }
-            worked => worked,
-        }
     }
 }
 

@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use tokio_postgres::Row;
 
-use super::super::{Cursor, Document, Hit, Key, Order, Over, Scan, StoreError, Version};
+use super::super::bounds::{lower, place, upper};
+use super::super::{Document, Hit, Key, Order, Over, Scan, StoreError, Version};
 use super::connections::{Connections, Parameter, bind};
 use super::failure::{Failure, Turns, unreadable};
 use super::text::{decode, encode};
@@ -145,20 +146,4 @@ fn over_index(index: &str, scan: &Scan) -> Query {
         (None, None) => {}
     }
     query.finish(["e.value, e.kind, e.id", "e.value DESC, e.kind DESC, e.id DESC"], scan)
-}
-
-fn place(cursor: &Cursor) -> [&str; 3] {
-    [&cursor.value, &cursor.key.kind, &cursor.key.id]
-}
-
-/// The cursor, where it is the tighter of the two lower bounds.
-fn lower(scan: &Scan) -> Option<&Cursor> {
-    let after = scan.after.as_ref().filter(|_| scan.order == Order::Ascending)?;
-    scan.from.as_ref().is_none_or(|from| after.value >= *from).then_some(after)
-}
-
-/// The cursor, where it is the tighter of the two upper bounds.
-fn upper(scan: &Scan) -> Option<&Cursor> {
-    let after = scan.after.as_ref().filter(|_| scan.order == Order::Descending)?;
-    scan.to.as_ref().is_none_or(|to| after.value < *to).then_some(after)
 }

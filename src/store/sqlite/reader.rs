@@ -10,7 +10,8 @@ use futures_channel::oneshot;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
-use super::super::{Cursor, Document, Hit, Key, Order, Over, Scan, StoreError, Version};
+use super::super::bounds::{lower, place, upper};
+use super::super::{Document, Hit, Key, Order, Over, Scan, StoreError, Version};
 use super::failure::{self, Failure};
 use super::{SqliteOptions, file, join, spawn};
 
@@ -153,22 +154,6 @@ fn over_index(index: &str, scan: &Scan) -> Query {
     query.finish(&[ascending, " ORDER BY value DESC, entry.kind DESC, entry.id DESC"], scan)
 }
 
-fn place(cursor: &Cursor) -> [&str; 3] {
-    [&cursor.value, &cursor.key.kind, &cursor.key.id]
-}
-
-/// The cursor, where it is the tighter of the two lower bounds.
-fn lower(scan: &Scan) -> Option<&Cursor> {
-    let after = scan.after.as_ref().filter(|_| scan.order == Order::Ascending)?;
-    scan.from.as_ref().is_none_or(|from| after.value >= *from).then_some(after)
-}
-
-/// The cursor, where it is the tighter of the two upper bounds.
-fn upper(scan: &Scan) -> Option<&Cursor> {
-    let after = scan.after.as_ref().filter(|_| scan.order == Order::Descending)?;
-    scan.to.as_ref().is_none_or(|to| after.value < *to).then_some(after)
-}
-
 fn hit(row: &Row<'_>) -> rusqlite::Result<Hit> {
     let key = Key::new(row.get::<_, String>(1)?, row.get::<_, String>(2)?);
     Ok(Hit { value: row.get(0)?, document: Document { key, version: version(row, 3)?, body: body(row, 4)? } })
@@ -185,6 +170,7 @@ fn body(row: &Row<'_>, column: usize) -> rusqlite::Result<Bytes> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Cursor;
 
     /// A page deep in an index must be found by seeking, and no page may be sorted.
     #[test]
