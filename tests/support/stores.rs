@@ -30,6 +30,12 @@ pub(crate) fn is_memory() -> bool {
     name() == "memory"
 }
 
+/// Which of many like cases are tried: all of them over memory, one of four where every commit costs. It is the engine
+/// that must come through them all; of the store they ask the same again and again.
+pub(crate) fn stride() -> usize {
+    if is_memory() { 1 } else { 4 }
+}
+
 /// A new and empty store.
 ///
 /// # Panics
