@@ -324,6 +324,14 @@ impl Context {
         self.named(name).await
     }
 
+    /// The id of the issuer of a name.
+    pub(super) async fn issuer_id(&self, name: &Slug) -> Result<Option<IssuerId>, Error> {
+        match self.resolve(IssuerRecord::KIND, name.as_str()).await {
+            Err(Error::NotFound { .. }) => Ok(None),
+            found => found.map(Some),
+        }
+    }
+
     /// An issuer by its name.
     pub(super) async fn issuer_named(&self, actor: &Actor, name: &Slug) -> Result<IssuerRecord, Error> {
         self.authorize_product(actor, "read issuers")?;
