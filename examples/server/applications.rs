@@ -13,7 +13,7 @@ use crate::fault::of_engine;
 
 type Changes = Vec<String>;
 
-pub async fn apply(session: &Session, path: &str, (spec, within): (&ApplicationSpec, &Within)) -> Applied<Changes> {
+pub(crate) async fn apply(session: &Session, path: &str, (spec, within): (&ApplicationSpec, &Within)) -> Applied<Changes> {
     let said = |error| of_engine(path, error);
     let named = |what: String| format!("Application {}: {what}", spec.name);
     let mut changes = Changes::new();
@@ -127,7 +127,7 @@ async fn every_sync(session: &Session, id: ApplicationId) -> Result<Vec<SyncReco
 }
 
 /// The alerts of an Application, or of the product.
-pub async fn alerts(
+pub(crate) async fn alerts(
     session: &Session,
     path: &str,
     application: Option<ApplicationId>,

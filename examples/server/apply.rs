@@ -10,15 +10,15 @@ use crate::fault::{Fault, of_engine};
 use crate::office::Office;
 
 /// What was done, or everything that stood against it.
-pub type Applied<T> = Result<T, Vec<Fault>>;
+pub(crate) type Applied<T> = Result<T, Vec<Fault>>;
 
 /// In whose name the file acts: an administrator of the product, and an Admin of each Application that it declares.
-pub fn principal() -> Principal {
+pub(crate) fn principal() -> Principal {
     Principal::new(chancery::domain::PrincipalKind::Machine, "configuration").unwrap_or_else(|_| Principal::engine())
 }
 
 /// Applies all of it, in the order in which one thing needs the other.
-pub async fn apply(office: &Office, configuration: &Configuration) -> Applied<Vec<String>> {
+pub(crate) async fn apply(office: &Office, configuration: &Configuration) -> Applied<Vec<String>> {
     let mut changes = Vec::new();
     let session = &office.session;
     for (at, declared) in configuration.issuers.iter().enumerate() {
@@ -39,7 +39,7 @@ pub async fn apply(office: &Office, configuration: &Configuration) -> Applied<Ve
 }
 
 /// What there is, or nothing.
-pub fn found<T>(result: Result<T, Error>) -> Result<Option<T>, Error> {
+pub(crate) fn found<T>(result: Result<T, Error>) -> Result<Option<T>, Error> {
     match result {
         Err(Error::NotFound { .. }) => Ok(None),
         found => found.map(Some),
@@ -98,18 +98,18 @@ async fn kept_issuer(
     if record.status == spec.status {
         return Ok(None);
     }
-    let set = session.set_issuer_status(record.id, spec.status).await;
+    let set = session.set_issuer_status(record.id, spec.status.clone()).await;
     set.map_err(|error| of_engine(&format!("{path}.status"), error))?;
     Ok(Some(format!("issuer {}: how it tells what is revoked", spec.name)))
 }
 
-pub async fn policy(session: &Session, spec: &PolicySpec) -> Result<Option<String>, Error> {
+pub(crate) async fn policy(session: &Session, spec: &PolicySpec) -> Result<Option<String>, Error> {
     let before = found(session.policy_named(&spec.name).await)?.map(|record| record.revision);
     let after = session.save_policy(spec.clone()).await?.revision;
     Ok(told("policy", &spec.name, (before, after)))
 }
 
-pub async fn profile(session: &Session, spec: &ProfileSpec) -> Result<Option<String>, Error> {
+pub(crate) async fn profile(session: &Session, spec: &ProfileSpec) -> Result<Option<String>, Error> {
     let before = found(session.profile_named(&spec.name).await)?.map(|profile| profile.revision);
     let after = session.save_profile(spec.clone()).await?.revision;
     Ok(told("profile", &spec.name, (before, after)))

@@ -8,7 +8,7 @@ use serde::de::{DeserializeSeed, IntoDeserializer, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 /// Fields that stand among those of a specification, and are not the specification's.
-pub trait Beside<'de>: Default {
+pub(crate) trait Beside<'de>: Default {
     const KEYS: &'static [&'static str];
 
     /// Reads the value of one of the keys.
@@ -17,9 +17,9 @@ pub trait Beside<'de>: Default {
 
 /// A specification with what is said beside it.
 #[derive(Debug)]
-pub struct With<T, B> {
-    pub spec: T,
-    pub beside: B,
+pub(crate) struct With<T, B> {
+    pub(crate) spec: T,
+    pub(crate) beside: B,
 }
 
 impl<'de, T: Deserialize<'de>, B: Beside<'de>> Deserialize<'de> for With<T, B> {

@@ -12,7 +12,7 @@ use crate::fault::{Fault, of_policy};
 use crate::office::destinations;
 use crate::{apply, tls};
 
-pub fn faults(configuration: &Configuration) -> Vec<Fault> {
+pub(crate) fn faults(configuration: &Configuration) -> Vec<Fault> {
     let mut faults = of_the_process(configuration);
     faults.extend(repeated("targets", configuration.targets.iter().map(|each| &each.name), tls::OWN));
     faults.extend(repeated("issuers", configuration.issuers.iter().map(|each| &each.spec.name), ""));

@@ -16,39 +16,39 @@ use crate::{check, fault};
 /// Everything that is declared.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Configuration {
+pub(crate) struct Configuration {
     /// Where database, keys and the root certificate are kept.
-    pub data: PathBuf,
+    pub(crate) data: PathBuf,
     /// Who administers the product; the first one's token is shown at the first start.
-    pub administrators: Vec<Principal>,
+    pub(crate) administrators: Vec<Principal>,
     #[serde(default)]
-    pub log: Log,
-    pub listen: Listen,
+    pub(crate) log: Log,
+    pub(crate) listen: Listen,
     /// Without it the service speaks plain HTTP, and on loopback only.
-    pub tls: Option<Tls>,
+    pub(crate) tls: Option<Tls>,
     #[serde(default)]
-    pub limits: Rates,
+    pub(crate) limits: Rates,
     #[serde(default)]
-    pub notify: Notify,
+    pub(crate) notify: Notify,
     #[serde(default)]
-    pub targets: Vec<Target>,
+    pub(crate) targets: Vec<Target>,
     #[serde(default)]
-    pub issuers: Vec<With<IssuerSpec, Above>>,
+    pub(crate) issuers: Vec<With<IssuerSpec, Above>>,
     #[serde(default)]
-    pub policies: Vec<PolicySpec>,
+    pub(crate) policies: Vec<PolicySpec>,
     #[serde(default)]
-    pub profiles: Vec<ProfileSpec>,
+    pub(crate) profiles: Vec<ProfileSpec>,
     #[serde(default)]
-    pub applications: Vec<With<ApplicationSpec, Within>>,
+    pub(crate) applications: Vec<With<ApplicationSpec, Within>>,
     /// Alerts of the product.
     #[serde(default)]
-    pub alerts: Vec<AlertSpec>,
+    pub(crate) alerts: Vec<AlertSpec>,
 }
 
 /// How much is logged.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Log {
+pub(crate) enum Log {
     Error,
     Warn,
     #[default]
@@ -59,22 +59,22 @@ pub enum Log {
 /// Where it listens, and how long it waits for whom.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Listen {
+pub(crate) struct Listen {
     /// The JSON API.
-    pub service: SocketAddr,
+    pub(crate) service: SocketAddr,
     /// CRLs, OCSP and issuers' certificates, by plain HTTP.
-    pub status: SocketAddr,
+    pub(crate) status: SocketAddr,
     /// Health, readiness and metrics, by plain HTTP.
-    pub operations: SocketAddr,
+    pub(crate) operations: SocketAddr,
     /// For the head of a request, and between requests.
     #[serde(default = "ten_seconds")]
-    pub head_timeout: Span,
+    pub(crate) head_timeout: Span,
     /// For a request with its body, up to its answer.
     #[serde(default = "minute")]
-    pub request_timeout: Span,
+    pub(crate) request_timeout: Span,
     /// For what is under way when the server is told to stop.
     #[serde(default = "half_a_minute")]
-    pub drain_timeout: Span,
+    pub(crate) drain_timeout: Span,
 }
 
 fn ten_seconds() -> Span {
@@ -97,14 +97,14 @@ fn seconds(count: u8) -> Span {
 /// The server's own certificate.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Tls {
+pub(crate) struct Tls {
     /// The name of the issuer that signs it.
-    pub issuer: Slug,
+    pub(crate) issuer: Slug,
     /// DNS names and IP addresses that it is for.
-    pub names: Vec<String>,
+    pub(crate) names: Vec<String>,
     /// How long it is valid; it renews itself after two thirds of that.
     #[serde(default = "month")]
-    pub ttl: Span,
+    pub(crate) ttl: Span,
 }
 
 fn month() -> Span {
@@ -114,9 +114,9 @@ fn month() -> Span {
 /// How often one principal may ask, each minute; 0 for no bound.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Rates {
-    pub reads_per_minute: u32,
-    pub writes_per_minute: u32,
+pub(crate) struct Rates {
+    pub(crate) reads_per_minute: u32,
+    pub(crate) writes_per_minute: u32,
 }
 
 impl Default for Rates {
@@ -128,24 +128,24 @@ impl Default for Rates {
 /// How alerts leave the house.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Notify {
+pub(crate) struct Notify {
     /// Whether webhooks may be on this machine and in its network, by plain HTTP.
-    pub private_addresses: bool,
-    pub smtp: Option<Smtp>,
+    pub(crate) private_addresses: bool,
+    pub(crate) smtp: Option<Smtp>,
 }
 
 /// The mail server of alerts.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Smtp {
-    pub host: String,
-    pub port: Option<u16>,
-    pub from: String,
+pub(crate) struct Smtp {
+    pub(crate) host: String,
+    pub(crate) port: Option<u16>,
+    pub(crate) from: String,
     #[serde(default)]
-    pub security: Security,
-    pub user: Option<String>,
+    pub(crate) security: Security,
+    pub(crate) user: Option<String>,
     /// A file with nothing but the password.
-    pub password_file: Option<PathBuf>,
+    pub(crate) password_file: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for Smtp {
@@ -156,7 +156,7 @@ impl std::fmt::Debug for Smtp {
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Security {
+pub(crate) enum Security {
     #[default]
     Starttls,
     Tls,
@@ -166,20 +166,20 @@ pub enum Security {
 /// A directory that syncs deliver to.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Target {
-    pub name: Slug,
+pub(crate) struct Target {
+    pub(crate) name: Slug,
     /// It is made if it does not exist.
-    pub directory: PathBuf,
+    pub(crate) directory: PathBuf,
     #[serde(default)]
-    pub layout: Layout,
+    pub(crate) layout: Layout,
     /// A program and its arguments, run once something was delivered.
     #[serde(default)]
-    pub reload: Vec<String>,
+    pub(crate) reload: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Layout {
+pub(crate) enum Layout {
     #[default]
     PemFiles,
     PemCombined,
@@ -187,9 +187,9 @@ pub enum Layout {
 
 /// What an issuer is below.
 #[derive(Debug, Default)]
-pub struct Above {
+pub(crate) struct Above {
     /// The issuer that signs its certificate; a root has none.
-    pub parent: Option<Slug>,
+    pub(crate) parent: Option<Slug>,
 }
 
 impl<'de> Beside<'de> for Above {
@@ -203,10 +203,10 @@ impl<'de> Beside<'de> for Above {
 
 /// What belongs to an Application.
 #[derive(Debug, Default)]
-pub struct Within {
-    pub approval_policies: Vec<ApprovalPolicySpec>,
-    pub syncs: Vec<SyncSpec>,
-    pub alerts: Vec<AlertSpec>,
+pub(crate) struct Within {
+    pub(crate) approval_policies: Vec<ApprovalPolicySpec>,
+    pub(crate) syncs: Vec<SyncSpec>,
+    pub(crate) alerts: Vec<AlertSpec>,
 }
 
 impl<'de> Beside<'de> for Within {
@@ -226,7 +226,7 @@ impl<'de> Beside<'de> for Within {
 ///
 /// # Errors
 /// Every fault, each with file, line and field.
-pub fn read(file: &Path, text: &str) -> Result<Configuration, String> {
+pub(crate) fn read(file: &Path, text: &str) -> Result<Configuration, String> {
     let configuration: Configuration = read_toml(text).map_err(|error| format!("{}: {error}", file.display()))?;
     match check::faults(&configuration) {
         faults if faults.is_empty() => Ok(configuration),

@@ -11,36 +11,36 @@ use crate::Result;
 
 /// The data directory.
 #[derive(Debug)]
-pub struct Data(PathBuf);
+pub(crate) struct Data(PathBuf);
 
 impl Data {
     /// Makes the directory, for its owner alone, if it does not exist.
-    pub fn open(path: &Path) -> Result<Self> {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| said(path, &error))?;
         Ok(Self(path.canonicalize()?))
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 
-    pub fn database(&self) -> PathBuf {
+    pub(crate) fn database(&self) -> PathBuf {
         self.0.join("chancery.db")
     }
 
     /// Where the certificate of the root is written that clients trust the server by.
-    pub fn root(&self) -> PathBuf {
+    pub(crate) fn root(&self) -> PathBuf {
         self.0.join("root.pem")
     }
 
     /// Where it is kept that the administrator's token was shown.
-    pub fn shown(&self) -> PathBuf {
+    pub(crate) fn shown(&self) -> PathBuf {
         self.0.join("administrator.shown")
     }
 
     /// The key that private keys are sealed with, 32 random octets in a file of mode 0600: made at the first start, and never
     /// for a database that there is already, whose keys it could not open.
-    pub fn sealer(&self) -> Result<AeadSealer> {
+    pub(crate) fn sealer(&self) -> Result<AeadSealer> {
         let path = self.0.join("sealer.key");
         if !path.exists() {
             if self.database().exists() {
@@ -61,7 +61,7 @@ impl Data {
 }
 
 /// Writes a file whole or not at all.
-pub fn write(path: &Path, content: &[u8], mode: u32) -> Result<()> {
+pub(crate) fn write(path: &Path, content: &[u8], mode: u32) -> Result<()> {
     let new = path.with_extension("new");
     let written = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&new).and_then(|mut file| {
         // What a start that was cut off left behind may have another mode.

@@ -10,24 +10,24 @@ use toml::de::{DeTable, DeValue};
 
 /// One thing that is wrong.
 #[derive(Debug)]
-pub struct Fault {
+pub(crate) struct Fault {
     /// The field: `profiles[0].defaults.ttl`.
-    pub path: String,
-    pub said: String,
+    pub(crate) path: String,
+    pub(crate) said: String,
 }
 
 impl Fault {
-    pub fn new(path: impl Into<String>, said: impl fmt::Display) -> Self {
+    pub(crate) fn new(path: impl Into<String>, said: impl fmt::Display) -> Self {
         Self { path: path.into(), said: said.to_string() }
     }
 
     /// Several of one thing, with their fields below it.
-    pub fn below<F: fmt::Display>(path: &str, faults: impl IntoIterator<Item = (String, F)>) -> Vec<Self> {
+    pub(crate) fn below<F: fmt::Display>(path: &str, faults: impl IntoIterator<Item = (String, F)>) -> Vec<Self> {
         faults.into_iter().map(|(field, said)| Self::new(join(path, &field), said)).collect()
     }
 }
 
-pub fn join(path: &str, field: &str) -> String {
+pub(crate) fn join(path: &str, field: &str) -> String {
     match (path, field) {
         ("", field) => field.to_owned(),
         (path, "") => path.to_owned(),
@@ -36,7 +36,7 @@ pub fn join(path: &str, field: &str) -> String {
 }
 
 /// What the engine has against what is declared at `path`.
-pub fn of_engine(path: &str, error: Error) -> Vec<Fault> {
+pub(crate) fn of_engine(path: &str, error: Error) -> Vec<Fault> {
     match error {
         Error::Invalid { faults } => Fault::below(path, faults),
         Error::Policy(error) => error.faults.into_iter().map(|fault| of_policy(path, fault)).collect(),
@@ -50,7 +50,7 @@ pub fn of_engine(path: &str, error: Error) -> Vec<Fault> {
     }
 }
 
-pub fn of_policy(path: &str, fault: PolicyFault) -> Fault {
+pub(crate) fn of_policy(path: &str, fault: PolicyFault) -> Fault {
     match &fault {
         PolicyFault::Value { field, error } => Fault::new(join(path, field), error),
         PolicyFault::Idle { field, .. } => Fault::new(join(path, field), &fault),
@@ -59,7 +59,7 @@ pub fn of_policy(path: &str, fault: PolicyFault) -> Fault {
 }
 
 /// Everything that is wrong with a file, a line for each fault.
-pub fn told(file: &Path, text: &str, faults: &[Fault]) -> String {
+pub(crate) fn told(file: &Path, text: &str, faults: &[Fault]) -> String {
     let line = |fault: &Fault| format!("{}:{}: {}: {}", file.display(), line_of(text, &fault.path), fault.path, fault.said);
     faults.iter().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -23,21 +23,21 @@ use crate::configuration::{Configuration, Listen, Rates};
 use crate::{Result, observe};
 
 /// Where certificate status is served below its listener.
-pub const STATUS: &str = "/pki";
+pub(crate) const STATUS: &str = "/pki";
 
 /// What people and programs talk to. A further front is one line here.
-pub fn service(engine: &Engine, configuration: &Configuration) -> Router {
+pub(crate) fn service(engine: &Engine, configuration: &Configuration) -> Router {
     let api = Api::new(engine, BearerTokens::of(engine)).limits(limits(&configuration.limits));
     Router::new().nest(api::PREFIX, api.router())
 }
 
 /// What relying parties ask for.
-pub fn status(engine: &Engine) -> Router {
+pub(crate) fn status(engine: &Engine) -> Router {
     Router::new().nest(STATUS, Status::new(engine).router())
 }
 
 /// What operators ask for.
-pub fn operations(engine: &Engine, metrics: PrometheusHandle) -> Router {
+pub(crate) fn operations(engine: &Engine, metrics: PrometheusHandle) -> Router {
     Health::new(engine, tokio::time::sleep).router().merge(observe::router(metrics))
 }
 
@@ -51,22 +51,22 @@ fn limits(rates: &Rates) -> Limits {
 
 /// Listeners that hold their addresses, and serve once they are told what.
 #[derive(Debug)]
-pub struct Bound {
-    pub service: Socket,
-    pub status: Socket,
-    pub operations: Socket,
+pub(crate) struct Bound {
+    pub(crate) service: Socket,
+    pub(crate) status: Socket,
+    pub(crate) operations: Socket,
 }
 
 /// A listener with its address.
 #[derive(Debug)]
-pub struct Socket {
+pub(crate) struct Socket {
     listener: TcpListener,
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 impl Bound {
     /// Takes the addresses before anything is changed: a second server on them ends here.
-    pub fn take(listen: &Listen) -> Result<Self> {
+    pub(crate) fn take(listen: &Listen) -> Result<Self> {
         let [service, status, operations] =
             [("service", listen.service), ("status", listen.status), ("operations", listen.operations)].map(bind);
         Ok(Self { service: service?, status: status?, operations: operations? })
@@ -81,19 +81,19 @@ fn bind((field, address): (&str, SocketAddr)) -> Result<Socket> {
 
 /// Everything that is served.
 #[derive(Debug)]
-pub struct Serving {
+pub(crate) struct Serving {
     handle: Handle<SocketAddr>,
     tasks: JoinSet<std::io::Result<()>>,
     drain: Duration,
 }
 
 impl Serving {
-    pub fn new(listen: &Listen) -> Self {
+    pub(crate) fn new(listen: &Listen) -> Self {
         Self { handle: Handle::new(), tasks: JoinSet::new(), drain: length(listen.drain_timeout) }
     }
 
     /// Serves a router on a listener; over TLS if there is a certificate.
-    pub fn serve(&mut self, socket: Socket, router: Router, listen: &Listen, tls: Option<RustlsConfig>) -> Result<()> {
+    pub(crate) fn serve(&mut self, socket: Socket, router: Router, listen: &Listen, tls: Option<RustlsConfig>) -> Result<()> {
         let most = length(listen.request_timeout);
         let router = router.layer(from_fn(move |request, next| bounded(most, request, next)));
         let head = length(listen.head_timeout);
@@ -113,7 +113,7 @@ impl Serving {
     }
 
     /// Accepts nothing more, and waits for what is under way; not for ever.
-    pub async fn drain(mut self) -> Result<()> {
+    pub(crate) async fn drain(mut self) -> Result<()> {
         self.handle.graceful_shutdown(Some(self.drain));
         while let Some(ended) = self.tasks.join_next().await {
             ended??;

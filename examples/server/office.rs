@@ -17,15 +17,15 @@ use crate::{Result, apply};
 
 /// The engine, and in whose name what is declared is done.
 #[derive(Debug)]
-pub struct Office {
-    pub engine: Engine,
-    pub session: Session,
+pub(crate) struct Office {
+    pub(crate) engine: Engine,
+    pub(crate) session: Session,
     /// What its own certificate is delivered to.
-    pub listener: Listener,
+    pub(crate) listener: Listener,
 }
 
 impl Office {
-    pub async fn open(configuration: &Configuration, data: &Data) -> Result<Self> {
+    pub(crate) async fn open(configuration: &Configuration, data: &Data) -> Result<Self> {
         // The key comes before the database: where there is a database, there was a key.
         let sealer = data.sealer()?;
         let listener = Listener::new();
@@ -44,7 +44,7 @@ impl Office {
 }
 
 /// Which addresses alerts may name.
-pub fn destinations(configuration: &Configuration) -> DestinationRules {
+pub(crate) fn destinations(configuration: &Configuration) -> DestinationRules {
     let loopback = if configuration.notify.private_addresses { Loopback::Accepted } else { Loopback::Refused };
     DestinationRules { loopback, ..DestinationRules::default() }
 }

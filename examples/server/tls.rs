@@ -26,7 +26,7 @@ use crate::fault::{Fault, of_engine};
 use crate::office::Office;
 
 /// What the server calls its own policy, profile, Application, sync and target.
-pub const OWN: &str = "chancery-server";
+pub(crate) const OWN: &str = "chancery-server";
 
 /// The tag that tells which names and which length a certificate was asked for.
 const TAG: &str = "listener";
@@ -35,7 +35,7 @@ const TAG: &str = "listener";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Sees to it that there is a certificate as declared, and that the listener has it.
-pub async fn certify(office: &Office, tls: &Tls, configuration: &Configuration, data: &Data) -> Applied<Vec<String>> {
+pub(crate) async fn certify(office: &Office, tls: &Tls, configuration: &Configuration, data: &Data) -> Applied<Vec<String>> {
     let (session, said) = (&office.session, |error| of_engine("tls", error));
     let mut changes = Vec::new();
     changes.extend(apply::policy(session, &policy(tls).map_err(failed)?).await.map_err(said)?);
@@ -161,7 +161,7 @@ async fn deliver(office: &Office, own_application: &Application, tls: &Tls) -> R
 
 /// A target that is this process: what arrives is what TLS shows from the next connection on.
 #[derive(Clone, Debug)]
-pub struct Listener(Arc<Inner>);
+pub(crate) struct Listener(Arc<Inner>);
 
 struct Inner {
     limits: TargetLimits,
@@ -176,14 +176,14 @@ impl std::fmt::Debug for Inner {
 }
 
 impl Listener {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         // A call takes no time, and the lease of one that a crash cut off should be over soon.
         let limits = TargetLimits { longest_call: Duration::from_secs(1), ..TargetLimits::new(NameRules::new(128, "-_.")) };
         Self(Arc::new(Inner { limits, config: OnceLock::new(), present: Mutex::default() }))
     }
 
     /// What TLS is to use, once a certificate has arrived.
-    pub fn config(&self) -> Option<RustlsConfig> {
+    pub(crate) fn config(&self) -> Option<RustlsConfig> {
         self.0.config.get().cloned()
     }
 

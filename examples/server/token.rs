@@ -12,7 +12,7 @@ const NAME: &str = "first start";
 
 /// Shows a token of the first administrator's if none was shown yet, or if another is wanted. That it was shown is written
 /// down afterwards: who was cut off between is shown another, and the one that may be lost is revoked.
-pub async fn show(engine: &Engine, configuration: &Configuration, data: &Data, wanted: Wanted) -> Result<()> {
+pub(crate) async fn show(engine: &Engine, configuration: &Configuration, data: &Data, wanted: Wanted) -> Result<()> {
     let was_shown = data.shown().exists();
     if was_shown && wanted == Wanted::Once {
         return Ok(());
@@ -34,7 +34,7 @@ pub async fn show(engine: &Engine, configuration: &Configuration, data: &Data, w
 
 /// When a token is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
+pub(crate) enum Wanted {
     /// At the first start.
     Once,
     /// At this start, too.
