@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::client::Api;
 use crate::config;
+use crate::hostile::latest_event;
 use crate::process::Home;
 
 #[test]
@@ -24,13 +25,13 @@ fn the_token_is_shown_once_and_a_second_start_changes_nothing() {
     }
     assert!(!server.log().contains(&token), "the log does not hold it");
     assert_eq!(Api::of(&server).get("/whoami")["principal"], "user:admin");
-    let events = Api::of(&server).get("/events")["items"][0]["id"].clone();
+    let events = latest_event(&Api::of(&server));
     server.stop();
 
     let server = home.start();
     assert_eq!((server.token(), server.changes()), (None, vec![]));
     let api = Api { url: server.ready("api"), token: token.clone() };
-    assert_eq!(api.get("/events")["items"][0]["id"], events, "no event: nothing was written");
+    assert_eq!(latest_event(&api), events, "no event: nothing was written");
     server.stop();
 
     let server = home.start_with(&["--new-token"]);
@@ -81,12 +82,12 @@ fn faults_of_a_configuration_name_line_and_field() {
         ("[limits]", "[limits", "[limits", ""),
         ("log = \"info\"", "log = \"loud\"", "loud", "log: unknown variant `loud`"),
         ("drain_timeout = \"30s\"", "drain_timeout = \"3m\"", "3m", "listen.drain_timeout: "),
-        ("parent = \"root\"", "parents = \"root\"", "parents", "issuers[1]: unknown field `parents`"),
-        ("name = \"servers\"\nparent", "name = \"root\"\nparent", "parent = \"root\"", "issuers[1].name: the name stands here twice"),
+        ("parent = \"root\"", "parents = \"root\"", "parents", "issuers[1].parents: unknown field `parents`"),
+        ("name = \"servers\"\nparent", "name = \"root\" # twice\nparent", "# twice", "issuers[1].name: the name stands here twice"),
         ("http://127.0.0.1:8880/pki/ocsp", "ftp://127.0.0.1/ocsp", "ftp://", "issuers[1].urls.ocsp[0]: "),
         ("crl = { validity = \"7d\" }", "crl = { validity = \"7d\", shards = 0 }", "shards = 0", "issuers[1].status.crl.shards: "),
         ("max = \"90d\"", "max = \"3m\"", "3m", "policies[0].validity.max: "),
-        ("denied = [\"admin.example.com\"] }\n\n[policies.sans]", "denied = [\"a b\"] }\n\n[policies.sans]", "a b", "policies[0].subject.common_name.denied[0]: "),
+        ("denied = [\"admin.example.com\"] }\n\n[policies.ext", "denied = [\"admin..example\"] }\n\n[policies.ext", "admin..example", "policies[0].sans.dns_name.denied[0]: "),
         ("ttl = \"47d\"", "ttl = \"100d\"", "100d", "profiles[0].defaults."),
         ("name = \"edge\"\ntarget = \"edge\"", "name = \"edge\"\ntarget = \"nowhere\"", "target = \"nowhere\"", "applications[0].syncs[0].target: there is no target `nowhere`"),
         ("required = 1", "required = 9", "required = 9", "applications[0].approval_policies[0].steps[0].required: "),
