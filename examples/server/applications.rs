@@ -13,7 +13,11 @@ use crate::fault::of_engine;
 
 type Changes = Vec<String>;
 
-pub(crate) async fn apply(session: &Session, path: &str, (spec, within): (&ApplicationSpec, &Within)) -> Applied<Changes> {
+pub(crate) async fn apply(
+    session: &Session,
+    path: &str,
+    (spec, within): (&ApplicationSpec, &Within),
+) -> Applied<Changes> {
     let said = |error| of_engine(path, error);
     let named = |what: String| format!("Application {}: {what}", spec.name);
     let mut changes = Changes::new();

@@ -85,7 +85,8 @@ async fn kept_issuer(
             faults.push(fixed("key_algorithm", format!("`{}`", is.as_str())));
         }
         let subject = &own.content().subject;
-        let declared = spec.subject.iter().flat_map(|(attribute, values)| values.as_slice().iter().map(|v| (*attribute, v)));
+        let declared =
+            spec.subject.iter().flat_map(|(attribute, values)| values.as_slice().iter().map(|v| (*attribute, v)));
         let declared: Vec<_> = declared.collect();
         let has = |(attribute, value): &(_, &String)| subject.values(*attribute).any(|own| own == *value);
         if declared.len() != subject.iter().count() || !declared.iter().all(has) {

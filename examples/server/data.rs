@@ -52,7 +52,9 @@ impl Data {
         }
         let mode = fs::metadata(&path)?.permissions().mode();
         if mode & 0o077 != 0 {
-            return Err(format!("{} can be read by others (mode {:o}); make it 0600", path.display(), mode & 0o777).into());
+            return Err(
+                format!("{} can be read by others (mode {:o}); make it 0600", path.display(), mode & 0o777).into()
+            );
         }
         let key = fs::read(&path).map_err(|error| said(&path, &error))?;
         let key: [u8; 32] = key.try_into().map_err(|_| format!("{} is not 32 octets long", path.display()))?;
@@ -63,12 +65,13 @@ impl Data {
 /// Writes a file whole or not at all.
 pub(crate) fn write(path: &Path, content: &[u8], mode: u32) -> Result<()> {
     let new = path.with_extension("new");
-    let written = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&new).and_then(|mut file| {
-        // What a start that was cut off left behind may have another mode.
-        file.set_permissions(Permissions::from_mode(mode))?;
-        file.write_all(content)?;
-        file.sync_all()
-    });
+    let written =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&new).and_then(|mut file| {
+            // What a start that was cut off left behind may have another mode.
+            file.set_permissions(Permissions::from_mode(mode))?;
+            file.write_all(content)?;
+            file.sync_all()
+        });
     written.and_then(|()| fs::rename(&new, path)).map_err(|error| said(path, &error))?;
     let directory = path.parent().unwrap_or(Path::new("."));
     Ok(File::open(directory)?.sync_all()?)

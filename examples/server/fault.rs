@@ -60,7 +60,8 @@ pub(crate) fn of_policy(path: &str, fault: PolicyFault) -> Fault {
 
 /// Everything that is wrong with a file, a line for each fault.
 pub(crate) fn told(file: &Path, text: &str, faults: &[Fault]) -> String {
-    let line = |fault: &Fault| format!("{}:{}: {}: {}", file.display(), line_of(text, &fault.path), fault.path, fault.said);
+    let line =
+        |fault: &Fault| format!("{}:{}: {}: {}", file.display(), line_of(text, &fault.path), fault.path, fault.said);
     faults.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 

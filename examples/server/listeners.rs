@@ -93,11 +93,18 @@ impl Serving {
     }
 
     /// Serves a router on a listener; over TLS if there is a certificate.
-    pub(crate) fn serve(&mut self, socket: Socket, router: Router, listen: &Listen, tls: Option<RustlsConfig>) -> Result<()> {
+    pub(crate) fn serve(
+        &mut self,
+        socket: Socket,
+        router: Router,
+        listen: &Listen,
+        tls: Option<RustlsConfig>,
+    ) -> Result<()> {
         let most = length(listen.request_timeout);
         let router = router.layer(from_fn(move |request, next| bounded(most, request, next)));
         let head = length(listen.head_timeout);
-        let mut server = axum_server::from_tcp(socket.listener)?.handle(self.handle.clone()).first_request_timeout(head);
+        let mut server =
+            axum_server::from_tcp(socket.listener)?.handle(self.handle.clone()).first_request_timeout(head);
         server.http_builder().http1().header_read_timeout(head).max_headers(100);
         server.http_builder().http2().max_concurrent_streams(100).keep_alive_interval(head).keep_alive_timeout(head);
         let server = server.acceptor(NoDelayAcceptor::new());
@@ -130,6 +137,8 @@ fn length(span: Span) -> Duration {
 async fn bounded(most: Duration, request: Request, next: Next) -> Response {
     match tokio::time::timeout(most, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => (StatusCode::REQUEST_TIMEOUT, [("connection", "close")], "the request took too long\n").into_response(),
+        Err(_) => {
+            (StatusCode::REQUEST_TIMEOUT, [("connection", "close")], "the request took too long\n").into_response()
+        }
     }
 }

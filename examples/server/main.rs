@@ -96,7 +96,8 @@ async fn run(arguments: &Arguments) -> Result<()> {
     let mut stop = Stop::new()?;
     let data = Data::open(&configuration.data)?;
     let office = Office::open(&configuration, &data).await?;
-    let changes = bring_in_line(&office, &configuration, &data).await.map_err(|faults| fault::told(file, &text, &faults))?;
+    let changes =
+        bring_in_line(&office, &configuration, &data).await.map_err(|faults| fault::told(file, &text, &faults))?;
     changes.iter().for_each(|change| tracing::info!("{change}"));
     let ready = ready(&bound, &configuration, &data, &changes);
 

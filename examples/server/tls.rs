@@ -35,7 +35,12 @@ const TAG: &str = "listener";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Sees to it that there is a certificate as declared, and that the listener has it.
-pub(crate) async fn certify(office: &Office, tls: &Tls, configuration: &Configuration, data: &Data) -> Applied<Vec<String>> {
+pub(crate) async fn certify(
+    office: &Office,
+    tls: &Tls,
+    configuration: &Configuration,
+    data: &Data,
+) -> Applied<Vec<String>> {
     let (session, said) = (&office.session, |error| of_engine("tls", error));
     let mut changes = Vec::new();
     changes.extend(apply::policy(session, &policy(tls).map_err(failed)?).await.map_err(said)?);
@@ -178,7 +183,8 @@ impl std::fmt::Debug for Inner {
 impl Listener {
     pub(crate) fn new() -> Self {
         // A call takes no time, and the lease of one that a crash cut off should be over soon.
-        let limits = TargetLimits { longest_call: Duration::from_secs(1), ..TargetLimits::new(NameRules::new(128, "-_.")) };
+        let limits =
+            TargetLimits { longest_call: Duration::from_secs(1), ..TargetLimits::new(NameRules::new(128, "-_.")) };
         Self(Arc::new(Inner { limits, config: OnceLock::new(), present: Mutex::default() }))
     }
 

@@ -43,5 +43,7 @@ pub(crate) enum Wanted {
 
 fn say(administrator: &Principal, token: &str, expires_at: &time::OffsetDateTime) {
     let expires_at = expires_at.format(&time::format_description::well_known::Rfc3339).unwrap_or_default();
-    crate::say(&json!({ "event": "administrator", "principal": administrator, "token": token, "expiresAt": expires_at }));
+    crate::say(
+        &json!({ "event": "administrator", "principal": administrator, "token": token, "expiresAt": expires_at }),
+    );
 }

@@ -8,7 +8,8 @@ use axum::body::Body;
 use chancery::clock::ManualClock;
 use chancery::domain::{
     Actor, AlertId, AlertOn, AlertSpec, ApprovalPolicySpec, ApprovalStep, CertificateId, Channel, ChannelKind,
-    IncidentId, IncidentSelection, IncidentSpec, IssuerSpec, RequestId, Selection, SyncId, SyncSpec, TokenId, TokenSpec,
+    IncidentId, IncidentSelection, IncidentSpec, IssuerSpec, RequestId, Selection, SyncId, SyncSpec, TokenId,
+    TokenSpec,
 };
 use chancery::engine::{Issued, Outcome};
 use chancery::front::api::{Api, PREFIX};

@@ -116,10 +116,9 @@ impl Api {
     pub(crate) fn call_with(&self, method: &str, path: &str, (headers, body): (&str, Option<&Value>)) -> Reply {
         let head = self.head(method, path);
         let request = match body.map(Value::to_string) {
-            Some(body) => format!(
-                "{head}{headers}content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-                body.len()
-            ),
+            Some(body) => {
+                format!("{head}{headers}content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+            }
             None => format!("{head}{headers}\r\n"),
         };
         raw(&self.url, request.as_bytes()).unwrap()

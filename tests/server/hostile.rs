@@ -12,7 +12,8 @@ use crate::process::Home;
 
 /// The latest event that somebody caused, and the number of certificates: whatever is stored leaves an event.
 fn trace(api: &Api) -> (Value, usize) {
-    let (events, certificates) = (latest_event(api), api.get(&format!("/certificates?applicationId={}", api.application())));
+    let (events, certificates) =
+        (latest_event(api), api.get(&format!("/certificates?applicationId={}", api.application())));
     (events, certificates["items"].as_array().unwrap().len())
 }
 
@@ -49,7 +50,12 @@ fn what_can_not_be_meant_is_a_clear_4xx_and_nothing_is_stored() {
         (JSON, b"[1, 2]", 400, "invalid-request"),
         (JSON, twice.as_bytes(), 400, "invalid-request"),
         (JSON, &good.replace("DNS", "HOST").into_bytes(), 400, "invalid-request"),
-        (JSON, &good.replace("\"attributes\":{", "\"attributes\":{\"keyAlgorithm\":\"RSA_1024\",").into_bytes(), 400, "invalid-request"),
+        (
+            JSON,
+            &good.replace("\"attributes\":{", "\"attributes\":{\"keyAlgorithm\":\"RSA_1024\",").into_bytes(),
+            400,
+            "invalid-request",
+        ),
         (JSON, &good.replace("\"attributes\"", "\"surprise\":1,\"attributes\"").into_bytes(), 400, "invalid-request"),
         ("content-type: text/plain\r\n", good.as_bytes(), 415, "unsupported-media-type"),
         ("content-type: application/json; charset=latin1\r\n", good.as_bytes(), 415, "unsupported-media-type"),
@@ -63,7 +69,10 @@ fn what_can_not_be_meant_is_a_clear_4xx_and_nothing_is_stored() {
         assert!(reply.json()["requestId"].is_string(), "{shown}");
     }
     let head = |line: &str, headers: &str| {
-        format!("{line} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer {}\r\n{headers}\r\n", api.token)
+        format!(
+            "{line} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer {}\r\n{headers}\r\n",
+            api.token
+        )
     };
     let base = "/api/v1/cert-manager";
     let heads: [(String, &[u16]); 9] = [
@@ -81,7 +90,10 @@ fn what_can_not_be_meant_is_a_clear_4xx_and_nothing_is_stored() {
         let reply = raw(&api.url, head.as_bytes()).unwrap();
         assert!(expected.contains(&reply.status), "{}: {}", &head[..80], reply.status);
     }
-    assert!(raw(&api.url, b"\x16\x03\x01\x02\x00\x01\x00").is_none_or(|reply| reply.status == 400), "TLS to plain HTTP");
+    assert!(
+        raw(&api.url, b"\x16\x03\x01\x02\x00\x01\x00").is_none_or(|reply| reply.status == 400),
+        "TLS to plain HTTP"
+    );
     assert_eq!(trace(&api), before);
 }
 
@@ -99,7 +111,8 @@ fn long_bodies_are_refused_before_and_while_they_are_read() {
     assert!(begun.elapsed() < Duration::from_secs(5));
     // Not announced.
     let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x1_0000));
-    let chunked = format!("{}{JSON}transfer-encoding: chunked\r\n\r\n", api.head("POST", "/certificates")) + &chunk.repeat(64);
+    let chunked =
+        format!("{}{JSON}transfer-encoding: chunked\r\n\r\n", api.head("POST", "/certificates")) + &chunk.repeat(64);
     let reply = raw(&api.url, chunked.as_bytes()).unwrap();
     assert_eq!((reply.status, reply.json()["code"].as_str().unwrap()), (413, "body-too-large"));
     assert_eq!(trace(&api), before);

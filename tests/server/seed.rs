@@ -26,13 +26,17 @@ fn run(home: &Home, server: &Server, command: &str) -> Option<Value> {
     shell.args(["-ec", &command]).current_dir(home.at("")).env("CURL_CA_BUNDLE", server.ready("root"));
     let output = shell.stdin(Stdio::null()).stderr(Stdio::inherit()).output().unwrap();
     assert!(output.status.success(), "{command}");
-    Some(serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stdout))))
+    Some(
+        serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stdout))),
+    )
 }
 
 /// The profile's id, asked for over TLS.
 fn profile(home: &Home, server: &Server, token: &str) -> Option<String> {
     let path = "/api/v1/cert-manager/certificate-profiles/slug/web";
-    let found = run(home, server, &format!("curl -s -H 'Authorization: Bearer {token}' https://chancery.example.com{path}"))?;
+    let found =
+        run(home, server, &format!("curl -s -H 'Authorization: Bearer {token}' https://chancery.example.com{path}"))?;
     Some(found["id"].as_str().unwrap().to_owned())
 }
 
@@ -43,9 +47,8 @@ fn the_commands_of_the_manual_run_as_they_stand() {
     let token = server.token().unwrap();
     let Some(profile) = profile(&home, &server, &token) else { return };
     let [managed, csr] = &commands()[..] else { panic!("two commands are expected") };
-    let filled = |command: &str| {
-        command.replace("<access-token>", &token).replace("<certificate-profile-id>", &profile)
-    };
+    let filled =
+        |command: &str| command.replace("<access-token>", &token).replace("<certificate-profile-id>", &profile);
 
     let answer = run(&home, &server, &filled(managed)).unwrap();
     assert!(answer["certificateRequestId"].as_str().unwrap().starts_with("req-"), "{answer}");
@@ -56,9 +59,14 @@ fn the_commands_of_the_manual_run_as_they_stand() {
     verifies(&home, &server, certificate);
     fs::write(home.at("key.pem"), certificate["privateKey"].as_str().unwrap()).unwrap();
     let public = |arguments: &[&str]| support::text(&home.at(""), "openssl", arguments).unwrap();
-    assert_eq!(public(&["pkey", "-in", "key.pem", "-pubout"]), public(&["x509", "-in", "leaf.pem", "-noout", "-pubkey"]));
-    assert!(public(&["x509", "-in", "leaf.pem", "-noout", "-text"]).contains("RSA Public-Key: (2048 bit)")
-        || public(&["x509", "-in", "leaf.pem", "-noout", "-text"]).contains("Public-Key: (2048 bit)"));
+    assert_eq!(
+        public(&["pkey", "-in", "key.pem", "-pubout"]),
+        public(&["x509", "-in", "leaf.pem", "-noout", "-pubkey"])
+    );
+    assert!(
+        public(&["x509", "-in", "leaf.pem", "-noout", "-text"]).contains("RSA Public-Key: (2048 bit)")
+            || public(&["x509", "-in", "leaf.pem", "-noout", "-text"]).contains("Public-Key: (2048 bit)")
+    );
 
     let ask = ["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "own.pem"];
     let names = ["-subj", "/CN=own.example.com", "-addext", "subjectAltName=DNS:own.example.com", "-out", "own.csr"];
@@ -69,7 +77,10 @@ fn the_commands_of_the_manual_run_as_they_stand() {
     let answer = run(&home, &server, &filled(csr).replace(placeholder, &own)).unwrap();
     assert_eq!(answer["certificate"].get("privateKey").unwrap_or(&Value::Null), &Value::Null, "{answer}");
     verifies(&home, &server, &answer["certificate"]);
-    assert_eq!(public(&["pkey", "-in", "own.pem", "-pubout"]), public(&["x509", "-in", "leaf.pem", "-noout", "-pubkey"]));
+    assert_eq!(
+        public(&["pkey", "-in", "own.pem", "-pubout"]),
+        public(&["x509", "-in", "leaf.pem", "-noout", "-pubkey"])
+    );
 }
 
 fn verifies(home: &Home, server: &Server, certificate: &Value) {

@@ -48,7 +48,10 @@ fn what_differs_is_changed_and_told() {
     home.start().stop();
     let changed = config::plain()
         .replace("max = \"90d\"", "max = \"60d\"")
-        .replace("{ principal = \"user:alice\", role = \"operator\" }", "{ principal = \"user:bob\", role = \"auditor\" }")
+        .replace(
+            "{ principal = \"user:alice\", role = \"operator\" }",
+            "{ principal = \"user:bob\", role = \"auditor\" }",
+        )
         .replace("Where money moves", "Where money moves fast")
         .replace("before = \"14d\"", "before = \"21d\"")
         .replace("secret = \"change-me\" }]\n\n# Alerts", "secret = \"changed\" }]\n\n# Alerts")
@@ -83,16 +86,46 @@ fn faults_of_a_configuration_name_line_and_field() {
         ("log = \"info\"", "log = \"loud\"", "loud", "log: unknown variant `loud`"),
         ("drain_timeout = \"30s\"", "drain_timeout = \"3m\"", "3m", "listen.drain_timeout: "),
         ("parent = \"root\"", "parents = \"root\"", "parents", "issuers[1].parents: unknown field `parents`"),
-        ("name = \"servers\"\nparent", "name = \"root\" # twice\nparent", "# twice", "issuers[1].name: the name stands here twice"),
+        (
+            "name = \"servers\"\nparent",
+            "name = \"root\" # twice\nparent",
+            "# twice",
+            "issuers[1].name: the name stands here twice",
+        ),
         ("http://127.0.0.1:8880/pki/ocsp", "ftp://127.0.0.1/ocsp", "ftp://", "issuers[1].urls.ocsp[0]: "),
-        ("crl = { validity = \"7d\" }", "crl = { validity = \"7d\", shards = 0 }", "shards = 0", "issuers[1].status.crl.shards: "),
+        (
+            "crl = { validity = \"7d\" }",
+            "crl = { validity = \"7d\", shards = 0 }",
+            "shards = 0",
+            "issuers[1].status.crl.shards: ",
+        ),
         ("max = \"90d\"", "max = \"3m\"", "3m", "policies[0].validity.max: "),
-        ("denied = [\"admin.example.com\"] }\n\n[policies.ext", "denied = [\"admin..example\"] }\n\n[policies.ext", "admin..example", "policies[0].sans.dns_name.denied[0]: "),
+        (
+            "denied = [\"admin.example.com\"] }\n\n[policies.ext",
+            "denied = [\"admin..example\"] }\n\n[policies.ext",
+            "admin..example",
+            "policies[0].sans.dns_name.denied[0]: ",
+        ),
         ("ttl = \"47d\"", "ttl = \"100d\"", "100d", "profiles[0].defaults."),
-        ("name = \"edge\"\ntarget = \"edge\"", "name = \"edge\"\ntarget = \"nowhere\"", "target = \"nowhere\"", "applications[0].syncs[0].target: there is no target `nowhere`"),
-        ("required = 1", "required = 9", "required = 9", "applications[0].approval_policies[0].steps[0].required: "),
-        ("url = \"https://hooks.example.com/pki\"", "url = \"http://hooks.example.com/pki\"", "http://hooks", "alerts[0].channels[0].url: "),
-        ("administrators = [\"user:admin\"]", "administrators = [\"group:admins\"]", "group:admins", "administrators: the first is to be"),
+        (
+            "name = \"edge\"\ntarget = \"edge\"",
+            "name = \"edge\"\ntarget = \"nowhere\"",
+            "target = \"nowhere\"",
+            "applications[0].syncs[0].target: there is no target `nowhere`",
+        ),
+        ("required = 1", "required = 0", "required = 0", "applications[0].approval_policies[0].steps[0].required: "),
+        (
+            "url = \"https://hooks.example.com/pki\"",
+            "url = \"http://hooks.example.com/pki\"",
+            "http://hooks",
+            "alerts[0].channels[0].url: ",
+        ),
+        (
+            "administrators = [\"user:admin\"]",
+            "administrators = [\"group:admins\"]",
+            "group:admins",
+            "administrators: the first is to be",
+        ),
     ];
     for (from, to, marker, said) in table {
         let bad = good.replace(from, to);
@@ -103,11 +136,14 @@ fn faults_of_a_configuration_name_line_and_field() {
         assert!(!output.status.success() && output.stdout.is_empty(), "{to}: {error}");
         let line = line(&bad, marker);
         let places = [format!("chancery.toml:{line}: {said}"), format!("chancery.toml: line {line}, ")];
-        assert!(places.iter().any(|place| error.contains(place.as_str())) && error.contains(said), "{to}: line {line}: {error}");
+        assert!(
+            places.iter().any(|place| error.contains(place.as_str())) && error.contains(said),
+            "{to}: line {line}: {error}"
+        );
         assert!(!home.at("chancery-data").exists(), "nothing is made");
     }
     // Several at once, and those that only the store can know.
-    let home = Home::with(&good.replace("role = \"operator\" }", "role = \"operator\" },").replace("required = 1", "required = 9").replace("ttl = \"47d\"", "ttl = \"100d\""));
+    let home = Home::with(&good.replace("required = 1", "required = 0").replace("ttl = \"47d\"", "ttl = \"100d\""));
     let error = String::from_utf8(home.command(&["--check"]).output().unwrap().stderr).unwrap();
     assert!(error.contains("profiles[0]") && error.contains("steps[0].required"), "{error}");
     let home = Home::with(&good.replace("issuer = { ca = \"servers\" }", "issuer = { ca = \"nobody\" }"));

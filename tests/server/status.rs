@@ -35,7 +35,9 @@ impl Desk {
             }
         }
         for issuer in ["root", "servers"] {
-            until("the first list is made", || (get(&desk.url(&format!("/crl/{issuer}/0.crl")), "").status == 200).then_some(()));
+            until("the first list is made", || {
+                (get(&desk.url(&format!("/crl/{issuer}/0.crl")), "").status == 200).then_some(())
+            });
         }
         desk
     }
@@ -178,7 +180,14 @@ fn lists_and_certificates_are_kept_by_caches_until_they_change() {
         assert_eq!((again.status, again.body.len()), (304, 0), "{path}");
     }
     own_certificate(&desk.at(), &get(&desk.url("/ca/servers.cer"), "").body);
-    for path in ["/crl/nobody/0.crl", "/crl/servers/7.crl", "/crl/servers/0", "/crl/servers/x.crl", "/ca/nobody.cer", "/ca/.cer"] {
+    for path in [
+        "/crl/nobody/0.crl",
+        "/crl/servers/7.crl",
+        "/crl/servers/0",
+        "/crl/servers/x.crl",
+        "/ca/nobody.cer",
+        "/ca/.cer",
+    ] {
         assert_eq!(get(&desk.url(path), "").status, 404, "{path}");
     }
 }

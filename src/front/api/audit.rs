@@ -17,8 +17,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .says("Lists the events of the whole product, the latest first."),
         get(("/audit/head", "getAuditHead"), Needs::Product, head)
             .says("Gives the last block of the audit chain, to be kept where who can write the store can not."),
-        post(("/audit/verify", "verifyAudit"), Needs::Product, verify)
-            .says("Walks the audit chain and tells whatever was changed, removed, added or reordered. Reads all of it."),
+        post(("/audit/verify", "verifyAudit"), Needs::Product, verify).says(
+            "Walks the audit chain and tells whatever was changed, removed, added or reordered. Reads all of it.",
+        ),
     ]
 }
 

@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 use super::super::spelling::camel;
 use super::Moment;
 use crate::domain::{
-    Actor, Application, ApplicationId, Event, EventId, KeyRereading, Member, Principal, PrincipalKind, ProfileId, Role, Slug,
+    Actor, Application, ApplicationId, Event, EventId, KeyRereading, Member, Principal, PrincipalKind, ProfileId, Role,
+    Slug,
 };
 use crate::front::Problem;
 
