@@ -67,7 +67,8 @@ fn what_differs_is_changed_and_told() {
         "Application payments-api: alert ending".to_owned(),
     ];
     let mut changes = server.changes();
-    (expected.sort(), changes.sort());
+    expected.sort();
+    changes.sort();
     assert_eq!(changes, expected);
     server.stop();
     assert_eq!(home.start().changes(), [""; 0]);
