@@ -3,6 +3,8 @@
 //! Here is what fronts share: who asks ([`Authenticator`]), how faults are told ([`Problem`], RFC 9457), and bounds ([`Limits`]).
 
 pub mod api;
+#[cfg(feature = "console")]
+pub mod console;
 
 mod auth;
 mod limits;
