@@ -1,4 +1,4 @@
-//! The console's own stylesheet and script, as files, so that no page needs anything inline.
+//! The console's own stylesheet, script and icon, as files, so that no page needs anything inline.
 
 use axum::body::Body;
 use axum::response::Response;
@@ -16,6 +16,10 @@ pub(super) async fn stylesheet() -> Response {
 
 pub(super) async fn script() -> Response {
     file("text/javascript; charset=utf-8", include_str!("console.js"))
+}
+
+pub(super) async fn icon() -> Response {
+    file("image/svg+xml", include_str!("icon.svg"))
 }
 
 fn file(media: &'static str, text: &'static str) -> Response {

@@ -106,7 +106,7 @@ impl Site {
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     meta name="color-scheme" content="light dark";
                     title { (title) " · Chancery" }
-                    link rel="icon" href="data:,";
+                    link rel="icon" type="image/svg+xml" href=(self.to("/assets/icon.svg"));
                     link rel="stylesheet" href=(self.to(&format!("/assets/console.css?v={VERSION}")));
                     script src=(self.to(&format!("/assets/console.js?v={VERSION}"))) defer {}
                 }

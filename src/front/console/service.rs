@@ -76,6 +76,7 @@ pub(super) fn router(desk: Arc<Desk>, pages: Vec<Page>) -> Router {
     router
         .route("/assets/console.css", get(assets::stylesheet))
         .route("/assets/console.js", get(assets::script))
+        .route("/assets/icon.svg", get(assets::icon))
         .route(
             "/sign-in",
             get(move |request: Request| async move { sign_in::form(&door, &request.into_parts().0) })
