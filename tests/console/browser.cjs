@@ -16,7 +16,7 @@ const findings = [];
 
 async function main() {
   const browser = await chromium.launch({
-    executablePath: env.CHROMIUM || "chromium",
+    executablePath: "/usr/bin/chromium",
     args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
       "--disable-component-update", "--disable-sync"],
   });
@@ -102,7 +102,7 @@ async function work(browser) {
   await page.getByLabel("Comment").fill("As agreed with the shop.");
   await kept(page, "decision");
   await page.getByRole("button", { name: "Approve" }).click();
-  await page.getByText("Issued", { exact: true }).first().waitFor();
+  await page.locator("h1 + .badge", { hasText: "Issued" }).waitFor();
   console.log("another member approves");
   await signOut(page);
 
@@ -121,15 +121,17 @@ async function work(browser) {
   console.log("chain, key and PKCS#12 are saved");
 
   await page.getByRole("link", { name: "Back without reading it" }).click();
+  const issued = page.url();
+  await page.goto(`${base}/certificates/${env.CONSOLE_CERTIFICATE}`);
   await page.getByRole("link", { name: "Renew" }).click();
   await kept(page, "renew");
-  await page.getByRole("link", { name: "Not now" }).click();
+  await page.goto(issued);
   await page.getByRole("link", { name: "Revoke" }).click();
   await page.getByLabel("It is no longer needed").check();
   await page.getByLabel("Yes, revoke").check();
   await kept(page, "revoke");
   await page.getByRole("button", { name: "Revoke" }).click();
-  await page.getByText("Revoked", { exact: true }).first().waitFor();
+  await page.locator("h1 + .badge", { hasText: "Revoked" }).waitFor();
   await kept(page, "revoked");
   console.log("it is revoked");
   await page.context().close();

@@ -31,7 +31,8 @@ async fn furnished() -> Scene {
     let otto = scene.world.session("otto");
     for number in 0..46_u16 {
         let days = 3 + (number * 37) % 81;
-        let name = format!("{}-{}.shop.example.com", ["web", "cart", "stock", "mail"][usize::from(number) % 4], number + 1);
+        let name =
+            format!("{}-{}.shop.example.com", ["web", "cart", "stock", "mail"][usize::from(number) % 4], number + 1);
         let enrollment = scene.world.enrollment(&name).ttl(Span::days(days)).tag("env", "production");
         let record = issued(otto.submit(&enrollment).await).record;
         if number % 11 == 5 {

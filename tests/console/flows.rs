@@ -57,12 +57,19 @@ async fn a_managed_key_is_shown_once() {
     assert_eq!(reply.header("cache-control"), "no-store");
     let page = reply.page();
     assert!(page.contains("-----BEGIN PRIVATE KEY-----") && page.contains("download=\"private-key.pem\""));
-    // To send the form again gets the same certificate, and no key.
+    // To send the form again is a reading again, by those who may, and told; it never issues twice.
+    assert!(otto.post("/requests/new", &asked).await.page().contains("PRIVATE KEY-----"));
+    assert!(events(&scene.store).await.contains(&"private-key-read".to_owned()));
+    let (admin, id) = (scene.world.session("alice"), scene.world.application.id);
+    admin.edit_application(id, String::new(), KeyRereading::DisabledForGood).await.unwrap();
     let again = otto.post("/requests/new", &asked).await.place();
     let page = otto.get(&again).await.page();
     assert!(page.contains("new.example.com") && page.contains("env") && !page.contains("PRIVATE KEY-----"));
     let found = scene.world.session("otto").certificates(&all(&scene), None).await.unwrap().items;
-    assert_eq!(found.iter().filter(|each| !each.sans.is_empty() && each.sans[0].value() == "new.example.com").count(), 1);
+    assert_eq!(
+        found.iter().filter(|each| !each.sans.is_empty() && each.sans[0].value() == "new.example.com").count(),
+        1
+    );
 }
 
 fn all(scene: &Scene) -> CertificateQuery {

@@ -85,7 +85,9 @@ async fn forged_forms_are_refused_and_do_nothing() {
         let mut request = alice.request(Method::POST, &path, fields(&alice.mark));
         request.headers_mut().remove("sec-fetch-site");
         for (name, value) in origin {
-            request.headers_mut().insert(http::HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
+            request
+                .headers_mut()
+                .insert(http::HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
         }
         let reply = alice.send(request).await;
         assert_eq!(reply.status, StatusCode::FORBIDDEN, "{origin:?}");
@@ -94,7 +96,9 @@ async fn forged_forms_are_refused_and_do_nothing() {
             let mut request = alice.request(Method::POST, path, form(&[("token", &scene.tokens["otto"])]));
             request.headers_mut().remove("sec-fetch-site");
             for (name, value) in origin {
-                request.headers_mut().insert(http::HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
+                request
+                    .headers_mut()
+                    .insert(http::HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
             }
             assert_eq!(alice.send(request).await.status, StatusCode::FORBIDDEN, "{path} {origin:?}");
         }
@@ -151,7 +155,8 @@ async fn strangers_sign_in_first_and_then_get_what_they_asked_for() {
     assert!(page.contains("Go on"));
     let entered = stranger.post("/sign-in", &[("token", &scene.tokens["audra"]), ("next", &next)]).await;
     assert_eq!(entered.place(), asked);
-    for astray in ["https://evil.example/", "//evil.example", "/console//evil.example", "/console/\\evil", "/other", ""] {
+    for astray in ["https://evil.example/", "//evil.example", "/console//evil.example", "/console/\\evil", "/other", ""]
+    {
         let entered = stranger.post("/sign-in", &[("token", &scene.tokens["audra"]), ("next", astray)]).await;
         assert_eq!(entered.place(), "/certificates", "{astray}");
     }
@@ -176,7 +181,10 @@ async fn bad_tokens_are_refused_and_attempts_are_bounded_for_each_address() {
         let reply = attempt(token, [192, 0, 2, 1]).await;
         assert_eq!(reply.status, StatusCode::FORBIDDEN);
         assert!(reply.header("set-cookie").is_empty() && reply.text.contains("not accepted"));
-        assert!(token.is_empty() || !reply.text.contains(token) || token == "chy_", "what was typed is not shown again");
+        assert!(
+            token.is_empty() || !reply.text.contains(token) || token == "chy_",
+            "what was typed is not shown again"
+        );
     }
     let reply = attempt(good, [192, 0, 2, 1]).await;
     assert_eq!(reply.status, StatusCode::TOO_MANY_REQUESTS);

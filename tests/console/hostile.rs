@@ -48,7 +48,9 @@ async fn whatever_people_write_stays_text() {
     let profile = scene.world.profile.id.to_string();
     let fields =
         [("application", &*id.to_string()), ("profile", &profile), ("names", EVIL), ("tags", EVIL), ("ttl", EVIL)];
-    for (path, status) in [("/requests/new", StatusCode::UNPROCESSABLE_ENTITY), ("/requests/new/verdict", StatusCode::OK)] {
+    for (path, status) in
+        [("/requests/new", StatusCode::UNPROCESSABLE_ENTITY), ("/requests/new/verdict", StatusCode::OK)]
+    {
         let reply = alice.post(path, &fields).await;
         assert_eq!(reply.status, status);
         is_text(&reply.text);

@@ -68,10 +68,13 @@ pub(crate) fn hidden(page: &str, name: &str) -> String {
 }
 
 pub(crate) fn form(fields: &[(&str, &str)]) -> String {
-    fields.iter().fold(form_urlencoded::Serializer::new(String::new()), |mut form, (name, value)| {
-        form.append_pair(name, value);
-        form
-    }).finish()
+    fields
+        .iter()
+        .fold(form_urlencoded::Serializer::new(String::new()), |mut form, (name, value)| {
+            form.append_pair(name, value);
+            form
+        })
+        .finish()
 }
 
 impl Visitor {

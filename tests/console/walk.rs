@@ -37,8 +37,10 @@ const PAGES: &[(&str, [u16; 6])] = &[
 /// Whether a form is past the door.
 const PAST: u16 = 0;
 
+type Fields = &'static [(&'static str, &'static str)];
+
 /// Forms with their fields, and what everybody gets.
-const FORMS: &[(&str, &[(&str, &str)], [u16; 6])] = &[
+const FORMS: &[(&str, Fields, [u16; 6])] = &[
     ("/certificates/{cert}/revoke", &[("reason", "superseded"), ("sure", "yes")], OPERATORS),
     ("/certificates/{cert}/release", &[], OPERATORS),
     ("/certificates/{cert}/key", &[], OPERATORS),
@@ -55,7 +57,7 @@ const FORMS: &[(&str, &[(&str, &str)], [u16; 6])] = &[
 
 const OPERATORS: [u16; 6] = [PAST, PAST, FORBIDDEN, PAST, FORBIDDEN, HIDDEN];
 const READERS: [u16; 6] = [PAST, PAST, PAST, PAST, FORBIDDEN, HIDDEN];
-const ASKED: &[(&str, &str)] =
+const ASKED: Fields =
     &[("application", "{app}"), ("profile", "{profile}"), ("source", "managed"), ("names", "new.example.com")];
 
 fn filled(scene: &Scene, text: &str) -> String {

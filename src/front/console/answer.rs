@@ -37,7 +37,9 @@ impl Answer {
 pub(super) fn finished(answer: Answer, request_id: &str) -> Response {
     let mut response = match answer {
         Answer::Page(status, page) => html(status, page),
-        Answer::Later(status, page, seconds) => with(html(status, page), &[(RETRY_AFTER.as_str(), &seconds.to_string())]),
+        Answer::Later(status, page, seconds) => {
+            with(html(status, page), &[(RETRY_AFTER.as_str(), &seconds.to_string())])
+        }
         Answer::See(place) => see(&place),
         Answer::SeeWith(place, cookie) => with(see(&place), &[(SET_COOKIE.as_str(), &cookie)]),
         Answer::File(name, media, octets) => {

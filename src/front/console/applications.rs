@@ -9,8 +9,8 @@ use super::parts::{self, Tone};
 use super::service::{Page, shows};
 use super::words;
 use crate::domain::{
-    Application, ApplicationId, ApprovalPolicy, ApprovalPolicyState, Attachment, Event, KeyRereading, Member, Methods,
-    Profile,
+    Action, Application, ApplicationId, ApprovalPolicy, ApprovalPolicyState, Attachment, CertificateId, Event,
+    KeyRereading, Member, Methods, Profile,
 };
 use crate::front::Problem;
 
@@ -64,13 +64,16 @@ async fn show(call: Call) -> Result<Answer, Problem> {
                 @if let Some(members) = &members { (belonging(members)) }
                 section .card {
                     h2 { "What you may do" }
-                    ul .tags { @for action in &permissions { li { code { (action.as_str()) } } } }
+                    details {
+                        summary { (permissions.len()) " of " (Action::ALL.len()) " actions" }
+                        ul .tags { @for action in &permissions { li { code { (action.as_str()) } } } }
+                    }
                 }
             }
         }
         section {
             h2 { "What happened" }
-            (told(&site, &events.items.iter().collect::<Vec<_>>()))
+            (told(&site, &events.items.iter().collect::<Vec<_>>(), None))
             (parts::pager(&events, &call.query))
         }
     };
@@ -165,8 +168,8 @@ fn belonging(members: &[Member]) -> Markup {
     }
 }
 
-/// Events, one a line.
-pub(super) fn told(site: &Site, events: &[&Event]) -> Markup {
+/// Events, one a line; on the page of a certificate without links to itself.
+pub(super) fn told(site: &Site, events: &[&Event], at: Option<CertificateId>) -> Markup {
     html! {
         ul .events {
             @for event in events {
@@ -174,8 +177,8 @@ pub(super) fn told(site: &Site, events: &[&Event]) -> Markup {
                 li {
                     p {
                         (told.text)
-                        @if let Some(id) = told.certificate { " " (parts::certificate_link(site, id)) }
-                        @if let Some(id) = told.request { " " a .id href=(site.to(&format!("/requests/{id}"))) { (id.to_string()) } }
+                        @if let Some(id) = told.certificate.filter(|id| at != Some(*id)) { " " (parts::certificate_link(site, id)) }
+                        @if let Some(id) = told.request.filter(|_| at.is_none()) { " " a .id href=(site.to(&format!("/requests/{id}"))) { (id.to_string()) } }
                     }
                     p .quiet { (event.actor.to_string()) ", " (parts::when(site, event.at)) }
                 }

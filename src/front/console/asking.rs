@@ -19,11 +19,7 @@ use crate::front::{Code, Fault, Problem};
 use crate::x509::{Csr, KeyAlgorithm, SanKind};
 
 pub(super) fn pages() -> Vec<Page> {
-    vec![
-        shows("/requests/new", begin),
-        does("/requests/new", ask),
-        does("/requests/new/verdict", judge),
-    ]
+    vec![shows("/requests/new", begin), does("/requests/new", ask), does("/requests/new/verdict", judge)]
 }
 
 async fn begin(call: Call) -> Result<Answer, Problem> {
@@ -173,8 +169,7 @@ impl Desk {
     fn managed(&self, call: &Call) -> Markup {
         let field = |name, label, hint| Field { name, label, hint, value: call.form.text(name), class: "" };
         let keys = KeyAlgorithm::ALL.map(|key| (key.as_str().to_owned(), words::key(key).to_owned()));
-        let keys: Vec<_> =
-            std::iter::once((String::new(), "As the profile says".to_owned())).chain(keys).collect();
+        let keys: Vec<_> = std::iter::once((String::new(), "As the profile says".to_owned())).chain(keys).collect();
         let names = "One a line: api.example.com, 192.0.2.7, jane@example.com or a URI.";
         html! {
             (field("names", "Names", names).lines(3))
@@ -273,7 +268,10 @@ fn tags(text: &str) -> Result<BTreeMap<String, String>, Fault> {
             return Err(Fault { allowed: vec!["key=value".to_owned()], ..Fault::said("metadata", "invalid", line) });
         };
         if tags.insert(key.trim().to_owned(), value.trim().to_owned()).is_some() {
-            return Err(Fault { allowed: vec!["each key once".to_owned()], ..Fault::said("metadata", "invalid", line) });
+            return Err(Fault {
+                allowed: vec!["each key once".to_owned()],
+                ..Fault::said("metadata", "invalid", line)
+            });
         }
     }
     Ok(tags)

@@ -80,10 +80,8 @@ impl Card<'_> {
         let to = |what: &str| self.site.to(&format!("/certificates/{}/{what}", self.record.id));
         let may = |action: Action| allowed.contains(&action);
         let is_revoked = matches!(self.record.state, CertificateState::Revoked { .. });
-        let is_held = matches!(
-            self.record.state,
-            CertificateState::Revoked { reason: RevocationReason::CertificateHold, .. }
-        );
+        let is_held =
+            matches!(self.record.state, CertificateState::Revoked { reason: RevocationReason::CertificateHold, .. });
         let has_ended = self.record.status_at(self.site.now) == CertificateStatus::Expired;
         let renews = renewal.is_some_and(|renewal| renewal.manually == Eligibility::Eligible);
         let has_key = self.record.custody == KeyCustody::Managed && may(Action::CertificatesReadPrivateKey);
@@ -141,7 +139,8 @@ impl Card<'_> {
         let profile = match (record.application, record.profile) {
             (Some(application), Some((id, revision))) => {
                 let attached = if_allowed(call.session.attached_profiles(application).await)?.unwrap_or_default();
-                let named = attached.into_iter().find(|profile| profile.id == id).map(|profile| profile.name.to_string());
+                let named =
+                    attached.into_iter().find(|profile| profile.id == id).map(|profile| profile.name.to_string());
                 Some((named.unwrap_or_else(|| id.to_string()), revision))
             }
             _ => None,
@@ -164,7 +163,7 @@ impl Card<'_> {
                     }),
                     ("Origin", html! {
                         (words::origin(record.origin))
-                        @if let Some(method) = record.method { " by " (method.to_string()) }
+                        @if let Some(method) = record.method { " by " (words::method(method)) }
                     }),
                     ("Requester", html! { (record.requester.to_string()) }),
                     ("Request", html! {
@@ -258,7 +257,7 @@ impl Card<'_> {
         Ok(html! {
             section .card {
                 h2 { "What happened" }
-                @if events.is_empty() { (parts::nothing("Nothing of late.")) } @else { (super::applications::told(self.site, &events)) }
+                @if events.is_empty() { (parts::nothing("Nothing of late.")) } @else { (super::applications::told(self.site, &events, Some(self.record.id))) }
                 p .hint { "Among the latest 100 events of its Application." }
             }
         })

@@ -103,7 +103,7 @@ fn facts(site: &Site, request: &RequestSummary, application: &str) -> Markup {
         section .card {
             h2 { "Who asks" }
             (parts::facts(&[
-                ("Requester", html! { (request.requester.to_string()) " by " (request.method.to_string()) }),
+                ("Requester", html! { (request.requester.to_string()) " by " (words::method(request.method)) }),
                 ("Application", html! {
                     a href=(site.to(&format!("/applications/{}", request.application))) { (application) }
                 }),
@@ -124,15 +124,19 @@ fn facts(site: &Site, request: &RequestSummary, application: &str) -> Markup {
 
 fn asked(site: &Site, shown: &ApprovalRequest) -> Markup {
     let key = match &shown.approval.ask.source {
-        AskedSource::Managed | AskedSource::Renewal { key: AskedKey::New, .. } => "a new one, made and kept here",
+        AskedSource::Managed | AskedSource::Renewal { key: AskedKey::New, .. } => {
+            "a new one that is made and kept here"
+        }
         AskedSource::Renewal { key: AskedKey::Reused, .. } => "that of the certificate which is replaced",
-        AskedSource::Csr(_) | AskedSource::Renewal { key: AskedKey::Csr(_), .. } => "the client's own",
+        AskedSource::Csr(_) | AskedSource::Renewal { key: AskedKey::Csr(_), .. } => {
+            "the client's own, by certificate request"
+        }
     };
     html! {
         section .card {
             h2 { "What the certificate is to say" }
             (verdict::content(site, &shown.draft.content))
-            (parts::facts(&[("Its key is", html! { (key) })]))
+            p { "Its key is " (key) "." }
             p .hint { "A vote is on exactly this. Digest " code { (shown.approval.digest) } }
         }
     }

@@ -5,8 +5,8 @@
 //! same as a table.
 
 use maud::{Markup, html};
-use time::{Duration, OffsetDateTime, Time};
 use time::macros::format_description;
+use time::{Duration, OffsetDateTime, Time};
 
 use super::call::Call;
 use super::words;
@@ -24,9 +24,8 @@ const HEAD: usize = 18;
 /// The picture for one Application, or for all.
 pub(super) async fn picture(call: &Call, scope: Option<ApplicationId>) -> Result<Markup, Problem> {
     let today = call.site.now.replace_time(Time::MIDNIGHT);
-    let bounds: Vec<OffsetDateTime> = std::iter::successors(Some(today), |from| from.checked_add(Duration::WEEK))
-        .take(WEEKS + 1)
-        .collect();
+    let bounds: Vec<OffsetDateTime> =
+        std::iter::successors(Some(today), |from| from.checked_add(Duration::WEEK)).take(WEEKS + 1).collect();
     let endings = call.session.endings(scope, &bounds).await?;
     let place = |endings: &Endings| {
         let application = scope.map_or_else(|| "all".to_owned(), |scope| scope.to_string());

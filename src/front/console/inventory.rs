@@ -1,8 +1,8 @@
 //! The inventory: certificates, searched and filtered, with a picture of what ends when.
 
 use maud::{Markup, html};
-use time::{Date, Duration, OffsetDateTime};
 use time::macros::format_description;
+use time::{Date, Duration, OffsetDateTime};
 
 use super::answer::Answer;
 use super::call::{Call, if_allowed};
@@ -147,12 +147,8 @@ fn date(query: &Form, name: &str) -> Result<Option<OffsetDateTime>, Problem> {
     query.get(name).map(read).transpose()
 }
 
-const STATUSES: [CertificateStatus; 4] = [
-    CertificateStatus::Active,
-    CertificateStatus::Renewed,
-    CertificateStatus::Expired,
-    CertificateStatus::Revoked,
-];
+const STATUSES: [CertificateStatus; 4] =
+    [CertificateStatus::Active, CertificateStatus::Renewed, CertificateStatus::Expired, CertificateStatus::Revoked];
 
 fn status(word: &str) -> Option<CertificateStatus> {
     STATUSES.into_iter().find(|status| status.to_string() == word)
@@ -169,7 +165,7 @@ fn filters(
     let statuses: Vec<_> = std::iter::once(any("Any")).chain(statuses).collect();
     let profiles = profiles.iter().map(|profile| (profile.id.to_string(), profile.name.to_string()));
     let profiles: Vec<_> = std::iter::once(any("Any")).chain(profiles).collect();
-    let matches = [("under", "This domain and below"), ("exact", "Exactly this name")];
+    let matches = [("under", "Domain and below"), ("exact", "Exact name")];
     let matches = matches.map(|(value, word)| (value.to_owned(), word.to_owned()));
     let within = ["7", "30", "90"].map(|days| (days.to_owned(), format!("{days} days")));
     let within: Vec<_> = std::iter::once(any("Any time")).chain(within).collect();
@@ -222,7 +218,7 @@ impl Rows<'_> {
                     thead {
                         tr {
                             th scope="col" { "Name" }
-                            th scope="col" { "Status" }
+                            th .extra scope="col" { "Status" }
                             th scope="col" { "Ends" }
                             @if self.scope.is_none() { th .extra scope="col" { "Application" } }
                             th .extra scope="col" { "Key" }
@@ -243,9 +239,10 @@ impl Rows<'_> {
             tr {
                 th scope="row" {
                     a href=(site.to(&format!("/certificates/{}", record.id))) { (title) }
-                    @if others > 0 { " " span .quiet { "+" (others) } }
+                    @if others > 0 { " " span .quiet title=(format!("and {others} more names")) { "+" (others) } }
+                    div .narrow { (parts::certificate_badge(record.status_at(site.now))) }
                 }
-                td { (parts::certificate_badge(record.status_at(site.now))) }
+                td .extra { (parts::certificate_badge(record.status_at(site.now))) }
                 td { (parts::day(record.validity.not_after())) br; span .quiet { (super::words::distance(site.now, record.validity.not_after())) } }
                 @if self.scope.is_none() {
                     td .extra { @if let Some(id) = record.application { (self.applications.name(id)) } @else { span .quiet { "an issuer's" } } }

@@ -24,7 +24,7 @@ pub(super) fn answer(call: &Call, outcome: Outcome) -> Result<Answer, Refusal> {
 fn issued_answer(site: &Site, issued: &Issued) -> Answer {
     match &issued.private_key {
         Some(key) => {
-            let said = "It is in this answer and no other. Reading it again is a permission of its own.";
+            let said = "It is handed to you once: to read it again is a permission of its own, and recorded.";
             Answer::page(key_page(site, &issued.record, (key, said)))
         }
         None => Answer::See(site.to(&format!("/certificates/{}", issued.record.id))),

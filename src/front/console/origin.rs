@@ -25,7 +25,10 @@ fn is_at(origin: &str, host: &str) -> bool {
 
 /// A form that no page of this session sent.
 pub(super) fn forged() -> Problem {
-    Problem::new(Code::Forbidden, "The form did not come from a page of this session. Go back, reload the page, and try again.")
+    Problem::new(
+        Code::Forbidden,
+        "The form did not come from a page of this session. Go back, reload the page, and try again.",
+    )
 }
 
 #[cfg(test)]
@@ -46,9 +49,9 @@ mod tests {
             (&[], false),
         ];
         for (headers, passes) in table {
-            let pairs = headers.iter().map(|(name, value)| {
-                (http::HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap())
-            });
+            let pairs = headers
+                .iter()
+                .map(|(name, value)| (http::HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap()));
             assert_eq!(check(&pairs.collect()).is_ok(), passes, "{headers:?}");
         }
     }

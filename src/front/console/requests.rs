@@ -97,7 +97,7 @@ fn row(call: &Call, request: &RequestSummary) -> Markup {
             }
             td { (parts::request_badge(request.status)) }
             td { (request.requester.to_string()) }
-            td .extra { (request.method.to_string()) }
+            td .extra { (words::method(request.method)) }
             td { (parts::day(request.created_at)) br; span .quiet { (words::distance(call.site.now, request.created_at)) } }
         }
     }

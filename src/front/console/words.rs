@@ -4,7 +4,8 @@ use time::macros::format_description;
 use time::{Duration, OffsetDateTime, UtcOffset};
 
 use crate::domain::{
-    AlertOn, CertificateId, CertificateStatus, Decision, EventKind, KeyCustody, Origin, RequestId, RequestStatus,
+    AlertOn, CertificateId, CertificateStatus, Decision, EventKind, KeyCustody, Method, Origin, RequestId,
+    RequestStatus,
 };
 use crate::x509::{KeyAlgorithm, RevocationReason, SanKind};
 
@@ -22,6 +23,9 @@ pub(super) fn day(at: OffsetDateTime) -> String {
 
 /// How far away an instant is: `in 3 days`, `2 hours ago`.
 pub(super) fn distance(now: OffsetDateTime, at: OffsetDateTime) -> String {
+    if (at - now).abs() < Duration::minutes(1) {
+        return "now".to_owned();
+    }
     let away = length((at - now).abs());
     if at >= now { format!("in {away}") } else { format!("{away} ago") }
 }
@@ -63,6 +67,15 @@ pub(super) fn custody(custody: KeyCustody) -> &'static str {
     match custody {
         KeyCustody::Managed => "kept here, sealed",
         KeyCustody::Client => "with the client",
+    }
+}
+
+pub(super) fn method(method: Method) -> &'static str {
+    match method {
+        Method::Api => "API",
+        Method::Acme => "ACME",
+        Method::Est => "EST",
+        Method::Scep => "SCEP",
     }
 }
 
@@ -173,7 +186,9 @@ pub(super) fn event(kind: &EventKind) -> Told {
         E::RequestRejected { request } => on(request, "A request was voted down"),
         E::RequestCancelled { request } => on(request, "Took a request back"),
         E::RequestExpired { request } => on(request, "A request was not decided in time"),
-        E::RequestVoided { request, violations } => on(request, &format!("A request is void: {}", sentences(violations))),
+        E::RequestVoided { request, violations } => {
+            on(request, &format!("A request is void: {}", sentences(violations)))
+        }
         E::ApplicationCreated => told("Made the Application"),
         E::ApplicationChanged { what } => told(&format!("Changed the Application: {what}")),
         other => told(&kind_of(other)),
@@ -203,7 +218,7 @@ mod tests {
         let now = datetime!(2026-11-22 12:00 UTC);
         assert_eq!(distance(now, now + Duration::hours(25)), "in 1 day");
         assert_eq!(distance(now, now - Duration::minutes(125)), "2 hours ago");
-        assert_eq!(distance(now, now), "in 0 seconds");
+        assert_eq!(distance(now, now), "now");
         assert_eq!(instant(now), "22 Nov 2026, 12:00 UTC");
         assert_eq!(day(now), "22 Nov 2026");
     }
