@@ -161,8 +161,6 @@ async function withoutScript(browser) {
   await page.getByRole("button", { name: "Check only" }).click();
   await page.locator("#verdict").getByText("Refused").waitFor();
   assert.strictEqual(await page.getByLabel("Names").inputValue(), "not a name");
-  await page.keyboard.press("Tab");
-  assert.strictEqual(await page.evaluate(() => 1).catch(() => 1), 1);
   console.log("without a script a button tells the same");
   await page.context().close();
 
@@ -180,6 +178,8 @@ async function withoutScript(browser) {
 async function pictures(browser) {
   const pages = {
     inventory: "/certificates",
+    months: "/certificates?by=month",
+    found: "/certificates?name=shop.example.com&status=revoked",
     certificate: `/certificates/${env.CONSOLE_CERTIFICATE}`,
     requests: "/requests",
     request: `/requests/${env.CONSOLE_REQUEST}`,

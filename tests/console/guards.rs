@@ -3,13 +3,14 @@
 use axum::Router;
 use axum::body::Body;
 use chancery::domain::{Span, TokenSpec};
-use chancery::front::Rate;
+use chancery::engine::Engine;
+use chancery::front::{Limits, Rate};
 use chancery::front::console::{ClientAddress, Console, PREFIX, Transport};
 use http::{Method, Request, StatusCode};
 use time::Duration;
 
 use crate::scene::{Reply, Scene, Visitor, form, mounted, unbounded};
-use crate::support::{everything, principal};
+use crate::support::{everything, principal, user};
 
 async fn sign_in(router: &Router, token: &str) -> Reply {
     Visitor::stranger(router).post("/sign-in", &[("token", token)]).await
@@ -207,6 +208,35 @@ async fn forms_are_bounded_and_must_be_forms() {
     let mut request = alice.request(Method::GET, "/account", String::new());
     request.headers_mut().insert("x-request-id", "mine-7".parse().unwrap());
     assert_eq!(alice.send(request).await.header("x-request-id"), "mine-7");
+}
+
+#[tokio::test]
+async fn those_who_ask_too_often_wait() {
+    let scene = Scene::new().await;
+    let reads = Rate { per_minute: 2, burst: 3 };
+    let console = Console::new(&scene.world.engine).transport(Transport::LoopbackHttp);
+    let router = mounted(console.limits(Limits { reads, ..unbounded() }));
+    let alice = Visitor::enter(&router, &scene.tokens["alice"]).await;
+    for _ in 0..2 {
+        alice.get("/account").await.page();
+    }
+    let reply = alice.get("/account").await;
+    assert_eq!((reply.status, reply.header("retry-after")), (StatusCode::TOO_MANY_REQUESTS, "30"));
+    scene.world.clock.advance(Duration::seconds(30));
+    alice.get("/account").await.page();
+}
+
+#[tokio::test]
+async fn what_goes_on_inside_is_not_told() {
+    // An engine without a sealer can not seal a cookie.
+    let root = principal("user:root");
+    let engine = Engine::builder().administrator(root.clone()).build().await.unwrap();
+    let token = engine.acting_as(user("root")).create_token(TokenSpec::new("root", root)).await.unwrap().1;
+    let router = mounted(Console::new(&engine));
+    let reply = sign_in(&router, token.expose_text()).await;
+    assert_eq!(reply.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(reply.text.contains(reply.header("x-request-id")) && !reply.text.contains("sealer"), "{}", reply.text);
+    assert!(reply.header("set-cookie").is_empty());
 }
 
 #[tokio::test]

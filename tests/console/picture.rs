@@ -27,6 +27,8 @@ async fn certificates_are_counted_by_the_week_in_which_they_end() {
     assert_eq!(counts, [(0, 0, false), (2, 1, false), (1, 0, false)]);
     let page = scene.visitor("otto").await.get("/certificates").await.page();
     assert!(page.contains("<svg") && page.contains("The same as a table"));
+    let months = scene.visitor("otto").await.get("/certificates?by=month").await.page();
+    assert!(months.contains("12 months") && months.contains(">1 Dec<"));
     for bounds in [&bounds[..1], &[bounds[1], bounds[0]]] {
         assert!(matches!(otto.endings(Some(id), bounds).await, Err(Error::Invalid { .. })));
     }

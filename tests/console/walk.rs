@@ -138,6 +138,13 @@ async fn pages_offer_what_the_engine_allows() {
         }
         assert!(page.contains("api.example.com") && page.contains("Test Root"), "{who}");
     }
+    for (who, may_ask) in [("otto", true), ("audra", false)] {
+        let visitor = scene.visitor(who).await;
+        let page = visitor.get("/certificates").await.page();
+        assert_eq!(page.contains("Ask for a certificate"), may_ask, "{who}");
+        let form = visitor.get(&format!("/requests/new?application={}", scene.world.application.id)).await.page();
+        assert_eq!(form.contains("name=\"names\""), may_ask, "{who}");
+    }
     let members = format!("/applications/{}", scene.world.application.id);
     assert!(scene.visitor("alice").await.get(&members).await.page().contains("user:audra"));
     assert!(!scene.visitor("otto").await.get(&members).await.page().contains("user:audra"));

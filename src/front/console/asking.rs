@@ -14,7 +14,7 @@ use super::parts::{self, Applications};
 use super::service::{Page, does, shows};
 use super::verdict;
 use super::words;
-use crate::domain::{Application, ApplicationId, Enrollment, Profile, ProfileId};
+use crate::domain::{Action, Application, ApplicationId, Enrollment, Profile, ProfileId};
 use crate::front::{Code, Fault, Problem};
 use crate::x509::{Csr, KeyAlgorithm, SanKind};
 
@@ -89,6 +89,12 @@ async fn said(call: &Call, application: ApplicationId) -> Result<Markup, Problem
     }
 }
 
+/// Whether the engine would let the visitor ask in an Application.
+pub(super) async fn may_ask(call: &Call, application: ApplicationId) -> Result<bool, Problem> {
+    let allowed = if_allowed(call.session.permissions(application).await)?.unwrap_or_default();
+    Ok([Action::CertificatesCreate, Action::ProfilesIssue].iter().all(|action| allowed.contains(action)))
+}
+
 fn application(call: &Call) -> Result<ApplicationId, Problem> {
     call.form.get("application").and_then(|id| id.parse().ok()).ok_or_else(super::call::nowhere)
 }
@@ -97,6 +103,7 @@ fn application(call: &Call) -> Result<ApplicationId, Problem> {
 struct Desk {
     application: Application,
     profiles: Vec<Profile>,
+    may_ask: bool,
 }
 
 impl Desk {
@@ -107,7 +114,8 @@ impl Desk {
             application.attachment(profile.id).is_some_and(|attachment| attachment.methods.api.is_some())
         };
         let profiles = attached.into_iter().filter(is_served).collect();
-        Ok(Self { application, profiles })
+        let may_ask = may_ask(call, id).await?;
+        Ok(Self { application, profiles, may_ask })
     }
 
     fn page(&self, call: &Call, said: &Markup) -> Result<Markup, Problem> {
@@ -116,7 +124,9 @@ impl Desk {
             p .crumbs { a href=(site.to(&format!("/requests?application={}", self.application.id))) { "Requests" } }
             h1 { "Ask for a certificate" }
             p .quiet { "For the Application " strong { (self.application.name.as_str()) } "." }
-            @if self.profiles.is_empty() {
+            @if !self.may_ask {
+                (parts::nothing("Your role in this Application does not let you ask for certificates."))
+            } @else if self.profiles.is_empty() {
                 (parts::nothing("No profile that you may ask under is attached to this Application."))
             } @else {
                 (self.form(call, &site, said)?)

@@ -24,14 +24,15 @@ function judge(form) {
       const body = new URLSearchParams(new FormData(form));
       const options = { method: "POST", body, signal: asking.signal, redirect: "error", headers: { accept: "text/html" } };
       const answer = await fetch(form.dataset.verdict, options);
-      if (answer.ok) {
-        // The page's own server has escaped whatever people have written.
-        place.innerHTML = await answer.text();
-        place.removeAttribute("aria-busy");
-      }
+      if (!answer.ok) throw new Error(answer.statusText);
+      // The page's own server has escaped whatever people have written.
+      place.innerHTML = await answer.text();
     } catch (error) {
-      // A later question has taken the place of this one, or the server is out of reach: the button still works.
+      // A later question has taken the place of this one.
+      if (error.name === "AbortError") return;
+      place.textContent = "It can not be judged just now. The button below tells why.";
     }
+    place.removeAttribute("aria-busy");
   }
   form.addEventListener("input", () => {
     clearTimeout(timer);

@@ -37,7 +37,7 @@ async fn show(call: Call) -> Result<Answer, Problem> {
     let body = html! {
         p .crumbs { a href=(site.to(&format!("/requests?application={}", request.application))) { "Requests" } }
         div .heading { h1 .name { (title) } (parts::request_badge(request.status)) }
-        (outcome(&call, &request))
+        (outcome(&call, &request, decided.as_ref()))
         @if let Some(refused) = refused { (refused) }
         div .columns {
             div {
@@ -73,14 +73,20 @@ async fn refused(call: &Call, request: &RequestSummary) -> Result<Option<Markup>
     })
 }
 
-fn outcome(call: &Call, request: &RequestSummary) -> Markup {
+fn outcome(call: &Call, request: &RequestSummary, decided: Option<&ApprovalRequest>) -> Markup {
+    let brings_key = decided.is_some_and(|shown| {
+        matches!(
+            shown.approval.ask.source,
+            AskedSource::Csr(_) | AskedSource::Renewal { key: AskedKey::Csr(_), .. }
+        )
+    });
     let to = |what: &str| call.site.to(&format!("/requests/{}/{what}", request.id));
     let is_own = request.requester == *call.session.actor().principal();
     html! {
         @if let Some(certificate) = request.certificate {
             div .notice.good.doings {
                 a .button.primary href=(call.site.to(&format!("/certificates/{certificate}"))) { "To the certificate" }
-                @if is_own {
+                @if is_own && !brings_key {
                     form method="post" action=(to("collect")) {
                         (call.site.mark())
                         button type="submit" { "Collect its private key" }

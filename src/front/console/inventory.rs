@@ -5,6 +5,7 @@ use time::macros::format_description;
 use time::{Date, Duration, OffsetDateTime};
 
 use super::answer::Answer;
+use super::asking;
 use super::call::{Call, if_allowed};
 use super::expiry;
 use super::field::Field;
@@ -44,15 +45,17 @@ async fn list(call: Call) -> Result<Answer, Problem> {
         None => Vec::new(),
     };
     let found = find(&call, scope).await?;
-    let picture = match call.query.get("after") {
-        None => Some(expiry::picture(&call, scope).await?),
-        Some(_) => None,
+    let is_searched = ["after", "name", "status", "tag", "profile", "within"].iter().any(|field| call.query.get(field).is_some());
+    let picture = if is_searched { None } else { Some(expiry::picture(&call, scope).await?) };
+    let may_ask = match scope {
+        Some(application) => asking::may_ask(&call, application).await?,
+        None => true,
     };
     let rows = Rows { call: &call, applications: &applications, scope };
     let body = html! {
         div .heading {
             h1 { "Certificates" }
-            (parts_new(&call, scope))
+            @if may_ask { (ask(&call, scope)) }
         }
         @if let Some(picture) = picture { (picture) }
         (filters(&call.query, &applications, (scope, may_see_all), &profiles))
@@ -63,7 +66,7 @@ async fn list(call: Call) -> Result<Answer, Problem> {
     Ok(Answer::page(site.page_of(Section::Certificates, "Certificates", &body)))
 }
 
-fn parts_new(call: &Call, scope: Option<ApplicationId>) -> Markup {
+fn ask(call: &Call, scope: Option<ApplicationId>) -> Markup {
     let path = match scope {
         Some(application) => format!("/requests/new?application={application}"),
         None => "/requests/new".to_owned(),

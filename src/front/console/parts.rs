@@ -78,6 +78,19 @@ pub(super) fn facts(facts: &[(&str, Markup)]) -> Markup {
     }
 }
 
+/// A text of the engine's, in which words of programs stand between backticks.
+pub(super) fn marked(text: &str) -> Markup {
+    // An odd one has no fellow: the text is shown as it is.
+    let is_paired = text.matches('`').count().is_multiple_of(2);
+    html! {
+        @if !is_paired { (text) } @else {
+            @for (at, part) in text.split('`').enumerate() {
+                @if at % 2 == 1 { code { (part) } } @else { (part) }
+            }
+        }
+    }
+}
+
 /// Something else than a table where there is nothing to show.
 pub(super) fn nothing(said: &str) -> Markup {
     html! { p .nothing { (said) } }

@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::answer::Answer;
+use super::asking;
 use super::call::Call;
 use super::field::Field;
 use super::layout::Section;
@@ -37,11 +38,14 @@ async fn list(call: Call) -> Result<Answer, Problem> {
     let status = STATUSES.into_iter().find(|status| call.query.get("status") == Some(status.as_str()));
     let asked = RequestQuery { status, page_size: call.limits.page };
     let found = call.session.requests(application, asked, call.after().as_ref()).await?;
+    let may_ask = asking::may_ask(&call, application).await?;
     let site = call.site.clone().within(application);
     let body = html! {
         div .heading {
             h1 { "Requests" }
-            a .button.primary href=(site.to(&format!("/requests/new?application={application}"))) { "Ask for a certificate" }
+            @if may_ask {
+                a .button.primary href=(site.to(&format!("/requests/new?application={application}"))) { "Ask for a certificate" }
+            }
         }
         (filters(&applications, application, status))
         @if found.items.is_empty() { (parts::nothing("There is no such request.")) } @else { (table(&call, &found.items)) }

@@ -94,7 +94,7 @@ async fn depart(desk: &Desk, request: Request) -> Result<Answer, Problem> {
 
 fn page(site: &Site, next: &str, said: Option<&str>) -> Markup {
     let body = html! {
-        div .door {
+        div .door.card {
             h1 { "Sign in" }
             p .quiet { "With a token of access, as programs use it at the API. An administrator of the product makes tokens." }
             @if let Some(said) = said { div .notice.bad role="alert" { (said) } }

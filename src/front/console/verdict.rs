@@ -56,7 +56,7 @@ pub(super) fn reasons(violations: &[Violation]) -> Markup {
                 li {
                     p { strong { (field_name(field)) } ": " (sentence(*problem, seen)) }
                     p .why {
-                        @if !allowed.is_empty() { "Allowed: " (allowed.join(", ")) ". " }
+                        @if !allowed.is_empty() { "Allowed: " (parts::marked(&allowed.join(", "))) ". " }
                         "Rule " code { (rule) }
                     }
                 }
@@ -74,7 +74,7 @@ fn sentence(problem: Way, seen: &str) -> Markup {
             Way::Missing => "it is missing",
             Way::OutOfRange => { (quoted) " is out of bounds" }
             Way::Invalid => { (quoted) " is not valid" }
-            _ => (seen),
+            _ => (parts::marked(seen)),
         }
     }
 }
@@ -90,7 +90,7 @@ pub(super) fn faults(faults: &[Fault]) -> Markup {
                             @if !field.is_empty() { strong { (field_name(field)) } ": " }
                             @if seen.is_empty() { (problem) } @else { q { (seen) } @if problem != "invalid" { " " (problem) } @else { " is not valid" } }
                         }
-                        @if !allowed.is_empty() { p .why { "Accepted: " (allowed.join(", ")) } }
+                        @if !allowed.is_empty() { p .why { "Accepted: " (parts::marked(&allowed.join(", "))) } }
                     }
                 }
             }
