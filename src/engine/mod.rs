@@ -16,6 +16,7 @@ mod catalog;
 mod context;
 mod deploy;
 mod due;
+mod endings;
 mod error;
 mod housekeeping;
 mod impact;
@@ -42,6 +43,7 @@ pub use builder::EngineBuilder;
 use context::Context;
 pub use deploy::{DeploymentCounts, SyncHealth, SyncStatus};
 pub use due::DueReport;
+pub use endings::{Endings, MOST_ENDINGS};
 pub use error::{Error, IssuerFault};
 pub use housekeeping::Retention;
 pub use impact::ImpactWalk;
@@ -155,6 +157,26 @@ impl Engine {
         let mut octets = [0; 12];
         let _ = self.context.entropy.fill(&mut octets);
         octets
+    }
+
+    /// Octets that nobody can guess.
+    #[cfg(feature = "console")]
+    pub(crate) fn unguessable<const N: usize>(&self) -> Result<[u8; N], Error> {
+        let mut octets = [0; N];
+        self.context.entropy.fill(&mut octets)?;
+        Ok(octets)
+    }
+
+    /// Seals something for a client to keep, as the sealer seals private keys.
+    #[cfg(feature = "console")]
+    pub(crate) async fn seal(&self, secret: &crate::sealer::Secret, bound_to: &str) -> Result<Vec<u8>, Error> {
+        Ok(self.context.sealer.seal(secret, bound_to, self.unguessable()?).await?)
+    }
+
+    /// Opens what a client kept.
+    #[cfg(feature = "console")]
+    pub(crate) async fn unseal(&self, envelope: &[u8], bound_to: &str) -> Result<crate::sealer::Secret, Error> {
+        Ok(self.context.sealer.open(envelope, bound_to).await?)
     }
 
     /// A length of time, a tenth longer at most.

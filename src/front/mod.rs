@@ -5,6 +5,8 @@
 
 #[cfg(feature = "api")]
 pub mod api;
+#[cfg(feature = "console")]
+pub mod console;
 #[cfg(feature = "status")]
 pub mod status;
 
