@@ -51,12 +51,12 @@ pub use inventory::{Import, ImportOutcome};
 pub use outcome::{Chain, Issued, Outcome, Pending, PendingReason, Refusal, Root, SubjectKey};
 pub use query::{CertificateQuery, NameQuery, Page, PageToken};
 pub use renewal::RenewalView;
-pub use revocation::Crl;
+pub use revocation::{Crl, OcspReply};
 pub use schema::{Notification, NotificationChannel, PolicyRecord};
 pub use session::Session;
 pub use worker::Worker;
 
-use crate::domain::{Actor, AuditHead, IssuerId};
+use crate::domain::{Actor, AuditHead, IssuerId, Slug};
 
 /// Certificate lifecycle management over a host's own store, keys and destinations. Cheap to clone.
 ///
@@ -146,7 +146,7 @@ impl Engine {
     }
 
     /// What the engine's clock shows.
-    #[cfg(feature = "api")]
+    #[cfg(any(feature = "api", feature = "status"))]
     pub(crate) fn now(&self) -> time::OffsetDateTime {
         self.context.now()
     }
@@ -187,6 +187,16 @@ impl Engine {
         time + time / 10 * u32::from(octet[0]) / 255
     }
 
+    /// The id of the issuer called `name`, which certificates tell in their URLs; `None` if there is none. It is public, so no
+    /// session is asked for.
+    ///
+    /// # Errors
+    /// The store.
+    #[tracing::instrument(level = "debug", skip(self), err)]
+    pub async fn issuer_id(&self, name: &Slug) -> Result<Option<IssuerId>, Error> {
+        self.context.issuer_id(name).await
+    }
+
     /// The CRL of an issuer's shard as it was last published; `None` before the first one. Shards are numbered from 0, and an
     /// issuer has one unless its settings say more.
     ///
@@ -204,7 +214,7 @@ impl Engine {
     /// It is public, so no session is asked for. There is always an answer: what can not be read, is not known here, or can
     /// not be signed now is told by the status of the response.
     #[tracing::instrument(level = "debug", skip_all)]
-    pub async fn ocsp(&self, request: &[u8]) -> Vec<u8> {
+    pub async fn ocsp(&self, request: &[u8]) -> OcspReply {
         self.context.ocsp(request).await
     }
 

@@ -171,7 +171,7 @@ impl Scene {
             Verb::Application => session.application(id).await.map(drop),
             Verb::ApplicationNamed => session.application_named(&application.name).await.map(drop),
             Verb::EditApplication => {
-                session.edit_application(id, "new".into(), KeyRereading::DisabledForGood).await.map(drop)
+                session.edit_application(id, "new".to_owned(), KeyRereading::DisabledForGood).await.map(drop)
             }
             Verb::DeleteApplication => session.delete_application(id).await,
             Verb::SaveSync => session.save_sync(id, sync_spec("another")).await.map(drop),
@@ -194,6 +194,8 @@ impl Scene {
             Verb::SetMember => session.set_member(id, operator()).await.map(drop),
             Verb::RemoveMember => session.remove_member(id, &principal("user:audra")).await.map(drop),
             Verb::Events => session.events(id, None).await.map(drop),
+            Verb::AllEvents => session.all_events(None).await.map(drop),
+            Verb::AuditHead => session.audit_head().await.map(drop),
             Verb::CreateApplication => session.create_application(ApplicationSpec::new(slug("mine"))).await.map(drop),
             Verb::CreateRoot => session.create_root(issuer()).await.map(drop),
             Verb::CreateIntermediate => session.create_intermediate(issuer(), root.id).await.map(drop),
