@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{ConnectInfo, Request};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum_server::Handle;
@@ -13,6 +13,7 @@ use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use chancery::domain::Span;
 use chancery::engine::Engine;
 use chancery::front::api::{self, Api};
+use chancery::front::console::{self, ClientAddress, Console, Transport};
 use chancery::front::status::Status;
 use chancery::front::{BearerTokens, Health, Limits, Rate};
 use http::StatusCode;
@@ -27,8 +28,18 @@ pub(crate) const STATUS: &str = "/pki";
 
 /// What people and programs talk to. A further front is one line here.
 pub(crate) fn service(engine: &Engine, configuration: &Configuration) -> Router {
-    let api = Api::new(engine, BearerTokens::of(engine)).limits(limits(&configuration.limits));
-    Router::new().nest(api::PREFIX, api.router())
+    let limits = limits(&configuration.limits);
+    let api = Api::new(engine, BearerTokens::of(engine)).limits(limits);
+    let transport = if configuration.tls.is_some() { Transport::Tls } else { Transport::LoopbackHttp };
+    let console = Console::new(engine).transport(transport).limits(Limits { page: 50, ..limits });
+    let console = console.router().layer(from_fn(addressed));
+    Router::new().nest(api::PREFIX, api.router()).nest(console::PREFIX, console)
+}
+
+/// Tells the console where a request came from: attempts to sign in are counted for each address.
+async fn addressed(ConnectInfo(address): ConnectInfo<SocketAddr>, mut request: Request, next: Next) -> Response {
+    request.extensions_mut().insert(ClientAddress(address.ip()));
+    next.run(request).await
 }
 
 /// What relying parties ask for.
@@ -108,7 +119,7 @@ impl Serving {
         server.http_builder().http1().header_read_timeout(head).max_headers(100);
         server.http_builder().http2().max_concurrent_streams(100).keep_alive_interval(head).keep_alive_timeout(head);
         let server = server.acceptor(NoDelayAcceptor::new());
-        let service = router.into_make_service();
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
         match tls {
             Some(config) => {
                 let tls = RustlsAcceptor::new(config).handshake_timeout(head).acceptor(NoDelayAcceptor::new());

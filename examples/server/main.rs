@@ -1,4 +1,4 @@
-//! A complete server on one SQLite file: the JSON API over TLS whose certificate it issues itself, CRLs and OCSP, health and
+//! A complete server on one SQLite file: the JSON API and the console over TLS whose certificate it issues itself, CRLs and OCSP, health and
 //! metrics; declared in one TOML file.
 //!
 //! `cargo run --release --example server --features server -- --config examples/chancery.toml`
@@ -142,6 +142,7 @@ fn ready(bound: &Bound, configuration: &Configuration, data: &Data, changes: &[S
         "event": "ready",
         "service": service,
         "api": format!("{service}{}", chancery::front::api::PREFIX),
+        "console": format!("{service}{}", chancery::front::console::PREFIX),
         "status": format!("http://{}{STATUS}", bound.status.address),
         "operations": format!("http://{}", bound.operations.address),
         "root": configuration.tls.is_some().then(|| path_text(&data.root())),

@@ -3,6 +3,7 @@
 
 mod client;
 mod config;
+mod console;
 mod hostile;
 mod process;
 mod seed;

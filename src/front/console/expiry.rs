@@ -16,10 +16,10 @@ use crate::front::Problem;
 
 const BARS: usize = 12;
 
-const HEIGHT: usize = 120;
+const HEIGHT: usize = 100;
 const WIDTH: usize = 720;
-const FOOT: usize = 22;
-const HEAD: usize = 18;
+const FOOT: usize = 28;
+const HEAD: usize = 30;
 
 /// How long the time is that a bar stands for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -67,8 +67,8 @@ pub(super) async fn picture(call: &Call, scope: Option<ApplicationId>) -> Result
                 h2 #picture-title { "What ends in the next " (BARS) " " (stretch.word()) "s" }
                 (choice(call, stretch))
                 p .legend {
-                    span .key.open aria-hidden="true" {} "not renewed yet"
-                    span .key.settled aria-hidden="true" {} "renewed or revoked"
+                    span { span .key.open aria-hidden="true" {} "not renewed yet" }
+                    span { span .key.settled aria-hidden="true" {} "renewed or revoked" }
                 }
             }
             p .quiet {
@@ -142,9 +142,9 @@ fn bar(at: usize, each: &Endings, tallest: usize) -> Markup {
                 path .more d=(format!("M{x} {} l{} -4 l{} 4 l{} -4 l{} 4", open_y + 4, width / 4, width / 4, width / 4, width / 4)) {}
             }
             @if open + settled > 0 {
-                text .count x=(middle) y=(open_y.saturating_sub(5).max(11)) text-anchor="middle" { (count(each)) }
+                text .count x=(middle) y=(open_y.saturating_sub(5)) text-anchor="middle" { (count(each)) }
             }
-            text .week x=(middle) y=(foot + 16) text-anchor="middle" { (short(each.from)) }
+            text .week x=(middle) y=(foot + 20) text-anchor="middle" { (short(each.from)) }
         }
     }
 }

@@ -65,7 +65,7 @@ fn form(call: &Call, record: &CertificateRecord, said: Option<&str>) -> Markup {
         }
         section .card {
             h2 { "In the clear" }
-            p .quiet { "As PEM, on the next page. Reload it and it is gone." }
+            p .quiet { "As PEM, on the next page. It is in no other answer; to reload that page reads the key again." }
             form method="post" action=(to("/key")) {
                 (call.site.mark())
                 button type="submit" { "Show the private key" }

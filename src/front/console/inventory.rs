@@ -169,7 +169,7 @@ fn filters(
     let statuses: Vec<_> = std::iter::once(any("Any")).chain(statuses).collect();
     let profiles = profiles.iter().map(|profile| (profile.id.to_string(), profile.name.to_string()));
     let profiles: Vec<_> = std::iter::once(any("Any")).chain(profiles).collect();
-    let matches = [("under", "Domain and below"), ("exact", "Exact name")];
+    let matches = [("under", "Whole domain"), ("exact", "Exact name")];
     let matches = matches.map(|(value, word)| (value.to_owned(), word.to_owned()));
     let within = ["7", "30", "90"].map(|days| (days.to_owned(), format!("{days} days")));
     let within: Vec<_> = std::iter::once(any("Any time")).chain(within).collect();

@@ -129,7 +129,7 @@ async fn attempt(
     desk.meter.admit(visitor.actor.principal(), class, desk.engine.now()).map_err(too_often)?;
     let form = match parts.method {
         Method::POST => {
-            origin::check(&parts.headers)?;
+            origin::check(parts)?;
             let form = desk.receive(&parts.headers, body).await?;
             visitor.check(&form)?;
             form

@@ -45,7 +45,7 @@ pub(super) async fn enter(desk: &Desk, request: Request) -> Response {
 
 async fn attempt(desk: &Desk, request: Request) -> Result<Answer, Problem> {
     let (parts, body) = request.into_parts();
-    origin::check(&parts.headers)?;
+    origin::check(&parts)?;
     let address = parts.extensions.get::<ClientAddress>().map(|address| address.0.to_string()).unwrap_or_default();
     desk.doors.admit(&address, Class::Writes, desk.engine.now()).map_err(too_often)?;
     let (form, site) = (desk.receive(&parts.headers, body).await?, desk.site());
@@ -83,7 +83,7 @@ pub(super) async fn leave(desk: &Desk, request: Request) -> Response {
 
 async fn depart(desk: &Desk, request: Request) -> Result<Answer, Problem> {
     let (parts, body) = request.into_parts();
-    origin::check(&parts.headers)?;
+    origin::check(&parts)?;
     let form = desk.receive(&parts.headers, body).await?;
     if let Some(visitor) = cookie::visitor(desk, &parts.headers).await? {
         visitor.check(&form)?;

@@ -15,7 +15,7 @@ pub(super) fn permitted(site: &Site, draft: &Draft) -> Markup {
     html! {
         div .verdict.good {
             h3 { (parts::badge(parts::Tone::Good, "Permitted")) }
-            p { "The policy permits it as it stands. The certificate would say:" }
+            p { "The policy permits it; people may have to agree, too. The certificate would say:" }
             (content(site, &draft.content))
             @if !draft.ignored_extensions.is_empty() {
                 p .hint { (draft.ignored_extensions.len()) " extensions of the certificate request are not known and are left out." }
