@@ -2,6 +2,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod challenge;
 pub mod clock;
 pub mod domain;
 pub mod engine;

@@ -6,6 +6,7 @@
 //! What people write is a *spec* ([`PolicySpec`], [`ProfileSpec`], [`ApplicationSpec`], [`IssuerSpec`]), in code, JSON or TOML
 //! ([`read_json`]). What arrives is an [`Enrollment`]. [`complete`] makes a [`Draft`] of it, [`Policy::judge`] a [`Verdict`].
 
+pub mod acme;
 pub mod policy;
 
 mod access;

@@ -9,14 +9,16 @@ const MAX_LINES: usize = 500;
 const FLOORS: [&[&str]; 5] = [
     &["crypto"],
     &["x509", "store", "clock", "entropy", "sealer"],
-    &["domain", "signer", "target", "notify"],
+    &["challenge", "domain", "signer", "target", "notify"],
     &["engine"],
     &["front"],
 ];
 
 /// Rooms whose imports are narrower, or other, than their floor allows.
 // A target is handed names, tags and ids, which are values of the domain; the domain knows no target.
-const NARROWER: [(&str, &[&str]); 5] = [
+// So is a challenge verifier with identifiers.
+const NARROWER: [(&str, &[&str]); 6] = [
+    ("challenge", &["challenge", "domain", "x509", "crypto", "entropy"]),
     ("domain", &["domain", "x509"]),
     ("x509", &["x509", "crypto"]),
     ("crypto", &["crypto", "x509"]),
