@@ -28,6 +28,8 @@ pub(crate) mod tbs;
 mod tbs_view;
 mod uri;
 mod usage;
+#[cfg(feature = "acme")]
+mod validation_certificate;
 mod validity;
 mod weak_key;
 
@@ -57,4 +59,6 @@ pub(crate) use tbs_view::serial_of_tbs;
 pub use uri::{EmailAddress, Uri};
 pub(crate) use uri::{UriParts, normal_path};
 pub use usage::{BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, Oid};
+#[cfg(feature = "acme")]
+pub(crate) use validation_certificate::{judge_validation_certificate, key_of_certificate};
 pub use validity::Validity;

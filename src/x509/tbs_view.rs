@@ -34,7 +34,7 @@ pub(super) struct TbsParts<'a> {
     validity: Times,
     subject: &'a [u8],
     pub(super) public_key: &'a [u8],
-    extensions: Vec<ExtensionRef<'a>>,
+    pub(super) extensions: Vec<ExtensionRef<'a>>,
 }
 
 #[derive(Sequence)]

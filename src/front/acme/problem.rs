@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use time::Duration;
 
 use super::jws::ALGORITHMS;
-use super::wire::IdentifierView;
+use crate::domain::acme::Identifier;
 
 macro_rules! errors {
     ($($(#[doc = $doc:literal])* $error:ident = $name:literal, $status:ident;)*) => {
@@ -116,7 +116,7 @@ pub struct Subproblem {
     pub detail: String,
     /// Which identifier.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub identifier: Option<IdentifierView>,
+    pub identifier: Option<Identifier>,
 }
 
 impl AcmeProblem {

@@ -76,7 +76,7 @@ impl Api {
     pub fn router(self) -> Router {
         let Self { engine, authenticator, limits } = self;
         let limits = Limits { page: limits.page.clamp(1, 1000), ..limits };
-        service::router(Arc::new(Desk { engine, authenticator, limits, meter: Meter::new(limits) }), endpoints())
+        service::router(Arc::new(Desk { engine, authenticator, limits, meter: Meter::default() }), endpoints())
     }
 
     /// The OpenAPI 3.1 document of what the router serves.

@@ -16,9 +16,9 @@ use tracing::Instrument;
 use super::call::Arrival;
 use super::endpoint::Endpoint;
 use super::openapi;
-use crate::domain::Actor;
+use crate::domain::{Actor, Principal};
 use crate::engine::Engine;
-use crate::front::limits::{Class, Meter};
+use crate::front::limits::Meter;
 use crate::front::request_id::{REQUEST_ID, request_id};
 use crate::front::{Authenticator, Code, Limits, Problem, Unauthenticated};
 
@@ -28,7 +28,14 @@ pub(super) struct Desk {
     pub(super) engine: Engine,
     pub(super) authenticator: Arc<dyn Authenticator>,
     pub(super) limits: Limits,
-    pub(super) meter: Meter,
+    pub(super) meter: Meter<(Principal, Class)>,
+}
+
+/// What is counted together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Class {
+    Reads,
+    Writes,
 }
 
 type Placeholders = Result<RawPathParams, RawPathParamsRejection>;
@@ -118,8 +125,11 @@ impl Desk {
     }
 
     fn admit(&self, actor: &Actor, method: &Method) -> Result<(), Problem> {
-        let class = if method.is_safe() { Class::Reads } else { Class::Writes };
-        self.meter.admit(actor.principal(), class, self.engine.now()).map_err(|wait| {
+        let (class, rate) = match method.is_safe() {
+            true => (Class::Reads, self.limits.reads),
+            false => (Class::Writes, self.limits.writes),
+        };
+        self.meter.admit((actor.principal().clone(), class), rate, self.engine.now()).map_err(|wait| {
             metrics::counter!("chancery_api_rate_limited_total").increment(1);
             Problem::new(Code::RateLimited, "this principal has asked too often; see `Retry-After`").after(wait)
         })
