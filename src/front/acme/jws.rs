@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::value::RawValue;
 
-use super::problem::{AcmeError, AcmeProblem};
 use crate::crypto::verify_jws;
+use crate::domain::acme::{AcmeProblem, ProblemKind};
 use crate::x509::{JwkError, KeyAlgorithm, PublicKey};
 
 /// The longest protected header that is read, in bytes of JSON. A key of RSA-4096 takes 700.
@@ -86,7 +86,7 @@ impl Jws {
     pub(super) fn verify(&self, key: &PublicKey) -> Result<(), AcmeProblem> {
         if algorithm_of(key) != Some(&self.header.algorithm) {
             let detail = format!("`{}` is not the algorithm of a key of kind {}", self.header.algorithm, key.algorithm());
-            return Err(AcmeProblem::new(AcmeError::BadSignatureAlgorithm, detail));
+            return Err(AcmeProblem::new(ProblemKind::BadSignatureAlgorithm, detail));
         }
         verify_jws(key, &self.signing_input, &self.signature)
             .map_err(|_| malformed("the signature does not verify under the key of the request"))
@@ -135,7 +135,7 @@ impl Header {
         }
         if !ALGORITHMS.contains(&&*header.alg) {
             return Err(AcmeProblem::new(
-                AcmeError::BadSignatureAlgorithm,
+                ProblemKind::BadSignatureAlgorithm,
                 "the signature algorithm is not one of ES256, ES384, ES512, RS256, EdDSA",
             ));
         }
@@ -212,7 +212,7 @@ fn algorithm_of(key: &PublicKey) -> Option<&'static str> {
 fn read_jwk(json: &str) -> Result<PublicKey, AcmeProblem> {
     PublicKey::from_jwk(json).map_err(|error| match error {
         JwkError::Malformed => malformed("`jwk` is not a JSON Web Key"),
-        refused => AcmeProblem::new(AcmeError::BadPublicKey, refused.to_string()),
+        refused => AcmeProblem::new(ProblemKind::BadPublicKey, refused.to_string()),
     })
 }
 
@@ -230,7 +230,7 @@ fn decode(text: &str, member: &str) -> Result<Vec<u8>, AcmeProblem> {
 }
 
 fn malformed(detail: impl Into<String>) -> AcmeProblem {
-    AcmeProblem::new(AcmeError::Malformed, detail)
+    AcmeProblem::new(ProblemKind::Malformed, detail)
 }
 
 #[cfg(test)]

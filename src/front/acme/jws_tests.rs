@@ -44,8 +44,8 @@ fn header(key: &PrivateKey) -> Value {
     json!({ "alg": alg, "jwk": jwk, "nonce": "AAAA", "url": "https://ca.example/new" })
 }
 
-fn refused(body: &Value) -> AcmeError {
-    Jws::parse(body.to_string().as_bytes()).unwrap_err().error
+fn refused(body: &Value) -> ProblemKind {
+    Jws::parse(body.to_string().as_bytes()).unwrap_err().kind
 }
 
 #[test]
@@ -63,10 +63,10 @@ fn every_algorithm_signs() {
             let mut changed = body.clone();
             changed[member] = BASE64URL.encode(r#"{"a":2}"#).into();
             let jws = Jws::parse(changed.to_string().as_bytes()).unwrap();
-            assert_eq!(jws.verify(key.public_key()).unwrap_err().error, AcmeError::Malformed);
+            assert_eq!(jws.verify(key.public_key()).unwrap_err().kind, ProblemKind::Malformed);
         }
         let other = PrivateKey::generate(algorithm).unwrap();
-        assert_eq!(jws.verify(other.public_key()).unwrap_err().error, AcmeError::Malformed);
+        assert_eq!(jws.verify(other.public_key()).unwrap_err().kind, ProblemKind::Malformed);
     }
 }
 
@@ -77,9 +77,7 @@ fn the_algorithm_is_that_of_the_key() {
     let jws = Jws::parse(signed(&key, &header(&key), "").to_string().as_bytes()).unwrap();
     let other = PrivateKey::generate(p384).unwrap();
     let problem = jws.verify(other.public_key()).unwrap_err();
-    assert_eq!(problem.error, AcmeError::BadSignatureAlgorithm);
-    let told = serde_json::to_value(&problem).unwrap();
-    assert_eq!(told["algorithms"], json!(ALGORITHMS));
+    assert_eq!(problem.kind, ProblemKind::BadSignatureAlgorithm);
     assert!(jws.is_post_as_get());
 }
 
@@ -92,7 +90,7 @@ fn headers_that_are_refused() {
         refused(&signed(&key, &header, "{}"))
     };
     for algorithm in ["none", "HS256", "RS384", "PS256", "es256", "", "EdDSA "] {
-        assert_eq!(with(&|header| header["alg"] = algorithm.into()), AcmeError::BadSignatureAlgorithm, "{algorithm}");
+        assert_eq!(with(&|header| header["alg"] = algorithm.into()), ProblemKind::BadSignatureAlgorithm, "{algorithm}");
     }
     let malformed: [&dyn Fn(&mut Value); 8] = [
         &|header| header["kid"] = "https://ca.example/account/1".into(),
@@ -105,11 +103,11 @@ fn headers_that_are_refused() {
         &|header| *header = json!([]),
     ];
     for (at, change) in malformed.iter().enumerate() {
-        assert_eq!(with(change), AcmeError::Malformed, "{at}");
+        assert_eq!(with(change), ProblemKind::Malformed, "{at}");
     }
-    assert_eq!(with(&|header| header["jwk"]["d"] = "AAAA".into()), AcmeError::BadPublicKey);
-    assert_eq!(with(&|header| header["jwk"]["crv"] = "secp256k1".into()), AcmeError::BadPublicKey);
-    assert_eq!(with(&|header| header["jwk"]["x"] = "A".repeat(43).into()), AcmeError::BadPublicKey);
+    assert_eq!(with(&|header| header["jwk"]["d"] = "AAAA".into()), ProblemKind::BadPublicKey);
+    assert_eq!(with(&|header| header["jwk"]["crv"] = "secp256k1".into()), ProblemKind::BadPublicKey);
+    assert_eq!(with(&|header| header["jwk"]["x"] = "A".repeat(43).into()), ProblemKind::BadPublicKey);
 }
 
 #[test]
@@ -127,12 +125,12 @@ fn bodies_that_are_refused() {
         json!({ "protected": "", "payload": good["payload"], "signature": good["signature"] }),
     ];
     for body in bodies {
-        assert_eq!(refused(&body), AcmeError::Malformed, "{body}");
+        assert_eq!(refused(&body), ProblemKind::Malformed, "{body}");
     }
     let text = good.to_string();
     let compact = format!("{}.{}.{}", good["protected"], good["payload"], good["signature"]);
     for body in ["", "{", "null", &format!("{text}{text}"), &compact] {
-        assert_eq!(Jws::parse(body.as_bytes()).unwrap_err().error, AcmeError::Malformed, "{body}");
+        assert_eq!(Jws::parse(body.as_bytes()).unwrap_err().kind, ProblemKind::Malformed, "{body}");
     }
 }
 
@@ -141,7 +139,7 @@ fn duplicate_members_are_refused() {
     let key = PrivateKey::generate(KeyAlgorithm::P256).unwrap();
     let good = signed(&key, &header(&key), "{}").to_string();
     let twice = good.replacen('{', r#"{"payload":"","#, 1);
-    assert_eq!(Jws::parse(twice.as_bytes()).unwrap_err().error, AcmeError::Malformed);
+    assert_eq!(Jws::parse(twice.as_bytes()).unwrap_err().kind, ProblemKind::Malformed);
 }
 
 #[test]
@@ -161,6 +159,6 @@ fn account_bindings() {
     for (member, value) in [("url", json!("https://ca.example/other")), ("nonce", json!("AAAA")), ("jwk", json!({}))] {
         let mut header = good.clone();
         header[member] = value;
-        assert_eq!(binding(header, &jwk).unwrap_err().error, AcmeError::Malformed, "{member}");
+        assert_eq!(binding(header, &jwk).unwrap_err().kind, ProblemKind::Malformed, "{member}");
     }
 }

@@ -5,4 +5,3 @@ mod nonce;
 mod problem;
 
 pub use jws::Jws;
-pub use problem::{AcmeError, AcmeProblem, Subproblem};

@@ -1,182 +1,124 @@
-//! How ACME is told of faults: problem documents with the error types of RFC 8555 section 6.7.
+//! How ACME clients are told of faults: problem documents of RFC 8555 section 6.7, and what HTTP adds to them.
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
-use serde::{Serialize, Serializer};
+use serde::ser::{Serialize, Serializer};
 use time::Duration;
 
 use super::jws::ALGORITHMS;
-use crate::domain::acme::Identifier;
+use crate::domain::acme::{AcmeProblem, Identifier, ProblemKind};
+use crate::engine::Error;
+use crate::store::StoreError;
 
-macro_rules! errors {
-    ($($(#[doc = $doc:literal])* $error:ident = $name:literal, $status:ident;)*) => {
-        /// What went wrong, for programs: the types that are registered for ACME.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        #[non_exhaustive]
-        pub enum AcmeError { $($(#[doc = $doc])* $error,)* }
-
-        impl AcmeError {
-            /// Its name, without `urn:ietf:params:acme:error:`.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$error => $name,)* }
-            }
-
-            /// The HTTP status that it comes with, unless something says otherwise.
-            pub fn status(self) -> StatusCode {
-                match self { $(Self::$error => StatusCode::$status,)* }
-            }
-        }
-    };
-}
-
-errors! {
-    /// There is no account of this key.
-    AccountDoesNotExist = "accountDoesNotExist", BAD_REQUEST;
-    /// The certificate is revoked already.
-    AlreadyRevoked = "alreadyRevoked", BAD_REQUEST;
-    /// Another order replaces this certificate already (RFC 9773).
-    AlreadyReplaced = "alreadyReplaced", CONFLICT;
-    /// The certificate request is not acceptable.
-    BadCsr = "badCSR", BAD_REQUEST;
-    /// The nonce is not fresh, not of this server, or was used before.
-    BadNonce = "badNonce", BAD_REQUEST;
-    /// The key is not one that is supported.
-    BadPublicKey = "badPublicKey", BAD_REQUEST;
-    /// The reason for revocation is not allowed.
-    BadRevocationReason = "badRevocationReason", BAD_REQUEST;
-    /// The signature algorithm is not supported.
-    BadSignatureAlgorithm = "badSignatureAlgorithm", BAD_REQUEST;
-    /// CAA records forbid issuance.
-    Caa = "caa", FORBIDDEN;
-    /// Several problems, told by subproblems.
-    Compound = "compound", BAD_REQUEST;
-    /// The server could not connect to the validation target.
-    Connection = "connection", BAD_REQUEST;
-    /// A DNS query failed.
-    Dns = "dns", BAD_REQUEST;
-    /// The request must bind an external account.
-    ExternalAccountRequired = "externalAccountRequired", FORBIDDEN;
-    /// What was received does not match the challenge.
-    IncorrectResponse = "incorrectResponse", FORBIDDEN;
-    /// A contact of the account can not be understood.
-    InvalidContact = "invalidContact", BAD_REQUEST;
-    /// The profile is not offered here (draft-ietf-acme-profiles).
-    InvalidProfile = "invalidProfile", BAD_REQUEST;
-    /// The request is not of the form that it must have.
-    Malformed = "malformed", BAD_REQUEST;
-    /// The order can not be finalized now.
-    OrderNotReady = "orderNotReady", FORBIDDEN;
-    /// There were too many requests.
-    RateLimited = "rateLimited", TOO_MANY_REQUESTS;
-    /// No certificate is issued for this identifier.
-    RejectedIdentifier = "rejectedIdentifier", BAD_REQUEST;
-    /// Something failed here.
-    ServerInternal = "serverInternal", INTERNAL_SERVER_ERROR;
-    /// A TLS error during validation.
-    Tls = "tls", BAD_REQUEST;
-    /// The account may not do this.
-    Unauthorized = "unauthorized", FORBIDDEN;
-    /// A contact has an unsupported scheme.
-    UnsupportedContact = "unsupportedContact", BAD_REQUEST;
-    /// The identifier is of an unsupported type.
-    UnsupportedIdentifier = "unsupportedIdentifier", BAD_REQUEST;
-    /// The user must visit a page first.
-    UserActionRequired = "userActionRequired", FORBIDDEN;
-}
-
-impl Serialize for AcmeError {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("urn:ietf:params:acme:error:{}", self.as_str()))
-    }
-}
-
-/// A fault as it is told to ACME clients, media type `application/problem+json`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AcmeProblem {
-    /// What programs decide by.
-    pub error: AcmeError,
-    /// What is wrong, for people.
-    pub detail: String,
-    /// What is wrong with each identifier (RFC 8555 section 6.7.1).
-    pub subproblems: Vec<Subproblem>,
-    status: Option<StatusCode>,
-    retry_after: Option<Duration>,
+/// A problem on its way to a client.
+#[derive(Debug)]
+pub(super) struct Fault {
+    problem: AcmeProblem,
+    status: StatusCode,
+    wait: Option<Duration>,
     location: Option<String>,
 }
 
-/// What is wrong with one identifier.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Subproblem {
-    /// What programs decide by.
-    #[serde(rename = "type")]
-    pub error: AcmeError,
-    /// What is wrong, for people.
-    pub detail: String,
-    /// Which identifier.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub identifier: Option<Identifier>,
-}
-
-impl AcmeProblem {
-    /// A fault.
-    pub fn new(error: AcmeError, detail: impl Into<String>) -> Self {
-        let (detail, subproblems) = (detail.into(), Vec::new());
-        Self { error, detail, subproblems, status: None, retry_after: None, location: None }
+impl Fault {
+    /// A request that is not of the form that it must have, with a status of its own.
+    pub(super) fn malformed(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self { status, ..AcmeProblem::new(ProblemKind::Malformed, detail).into() }
     }
 
-    /// The HTTP status.
-    pub fn status(&self) -> StatusCode {
-        self.status.unwrap_or(self.error.status())
+    /// Too much at once.
+    pub(super) fn too_often(wait: Duration) -> Self {
+        let problem = AcmeProblem::new(ProblemKind::RateLimited, "this address has asked too often; see `Retry-After`");
+        Self { wait: Some(wait), ..problem.into() }
     }
 
-    pub(super) fn with_status(self, status: StatusCode) -> Self {
-        Self { status: Some(status), ..self }
-    }
-
-    pub(super) fn after(self, wait: Duration) -> Self {
-        Self { retry_after: Some(wait), ..self }
+    /// What the client is told.
+    pub(super) fn problem(&self) -> &AcmeProblem {
+        &self.problem
     }
 
     pub(super) fn at(self, location: String) -> Self {
         Self { location: Some(location), ..self }
     }
+}
 
-    pub(super) fn with(self, subproblems: Vec<Subproblem>) -> Self {
-        Self { subproblems, ..self }
+impl From<AcmeProblem> for Fault {
+    fn from(problem: AcmeProblem) -> Self {
+        let wait = problem.retry_after.map(|wait| Duration::seconds(wait.as_seconds() as i64));
+        let status = if problem.account.is_some() { StatusCode::CONFLICT } else { status_of(problem.kind) };
+        Self { problem, status, wait, location: None }
     }
 }
 
-/// As it is written, alone or within an order or a challenge.
-impl Serialize for AcmeProblem {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Document<'a> {
-            #[serde(rename = "type")]
-            error: AcmeError,
-            detail: &'a str,
-            status: u16,
-            #[serde(skip_serializing_if = "<[Subproblem]>::is_empty")]
-            subproblems: &'a [Subproblem],
-            #[serde(skip_serializing_if = "<[&str]>::is_empty")]
-            algorithms: &'a [&'a str],
+/// What goes on inside is logged and not told.
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        let (status, detail, wait) = match &error {
+            Error::NotFound { .. } => (StatusCode::NOT_FOUND, "there is no such thing", None),
+            Error::Store(StoreError::Unavailable { .. } | StoreError::Unknown { .. }) | Error::Contended => {
+                (StatusCode::SERVICE_UNAVAILABLE, "this can not be done now; try again", Some(Duration::seconds(5)))
+            }
+            _ => (StatusCode::INTERNAL_SERVER_ERROR, "something went wrong here", None),
+        };
+        if status.is_server_error() {
+            tracing::error!(%error, "an ACME request failed");
         }
-        let algorithms: &[&str] =
-            if self.error == AcmeError::BadSignatureAlgorithm { &ALGORITHMS } else { Default::default() };
-        let Self { error, detail, subproblems, .. } = self;
-        Document { error: *error, detail, status: self.status().as_u16(), subproblems, algorithms }
-            .serialize(serializer)
+        let kind = if status.is_server_error() { ProblemKind::ServerInternal } else { ProblemKind::Malformed };
+        Self { status, wait, ..AcmeProblem::new(kind, detail).into() }
     }
 }
 
-impl IntoResponse for AcmeProblem {
+/// A problem as it is written, alone or within an order or a challenge.
+pub(super) struct Told<'a>(pub(super) &'a AcmeProblem);
+
+impl Serialize for Told<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Document::of(self.0, status_of(self.0.kind)).serialize(serializer)
+    }
+}
+
+#[derive(serde::Serialize)]
+struct Document<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    detail: &'a str,
+    status: u16,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    subproblems: Vec<Part<'a>>,
+    #[serde(skip_serializing_if = "<[&str]>::is_empty")]
+    algorithms: &'a [&'a str],
+}
+
+#[derive(serde::Serialize)]
+struct Part<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    identifier: Option<&'a Identifier>,
+}
+
+impl<'a> Document<'a> {
+    fn of(problem: &'a AcmeProblem, status: StatusCode) -> Self {
+        let parts = problem.subproblems.iter();
+        let parts =
+            parts.map(|each| Part { kind: urn(each.kind), detail: &each.detail, identifier: each.identifier.as_ref() });
+        let algorithms: &[&str] =
+            if problem.kind == ProblemKind::BadSignatureAlgorithm { &ALGORITHMS } else { Default::default() };
+        let (kind, detail, status) = (urn(problem.kind), problem.detail.as_str(), status.as_u16());
+        Self { kind, detail, status, subproblems: parts.collect(), algorithms }
+    }
+}
+
+impl IntoResponse for Fault {
     fn into_response(self) -> Response {
-        let mut response = Response::new(Body::from(serde_json::to_vec(&self).unwrap_or_default()));
-        *response.status_mut() = self.status();
+        let document = serde_json::to_vec(&Document::of(&self.problem, self.status)).unwrap_or_default();
+        let mut response = Response::new(Body::from(document));
+        *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if let Some(wait) = self.retry_after {
+        if let Some(wait) = self.wait {
             headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
         }
         if let Some(location) = self.location.and_then(|location| HeaderValue::from_str(&location).ok()) {
@@ -186,7 +128,27 @@ impl IntoResponse for AcmeProblem {
     }
 }
 
+fn urn(kind: ProblemKind) -> String {
+    format!("urn:ietf:params:acme:error:{kind}")
+}
+
 /// Whole seconds, and never too few.
 pub(super) fn whole_seconds(wait: Duration) -> i64 {
     (wait + Duration::milliseconds(999)).whole_seconds().max(1)
+}
+
+fn status_of(kind: ProblemKind) -> StatusCode {
+    use ProblemKind as Kind;
+    match kind {
+        Kind::AlreadyReplaced => StatusCode::CONFLICT,
+        Kind::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        Kind::ServerInternal => StatusCode::INTERNAL_SERVER_ERROR,
+        Kind::Caa
+        | Kind::ExternalAccountRequired
+        | Kind::IncorrectResponse
+        | Kind::OrderNotReady
+        | Kind::Unauthorized
+        | Kind::UserActionRequired => StatusCode::FORBIDDEN,
+        _ => StatusCode::BAD_REQUEST,
+    }
 }
