@@ -54,7 +54,7 @@ pub use draft::{Asked, Draft, IssuerTerms, Predecessor, complete};
 pub use enrollment::{Enrollment, Names, RenewalKey, Source, Terms, Values};
 pub use event::{Decision, Event, EventKind};
 pub use id::{
-    AlertId, ApplicationId, CertificateId, EventId, IncidentId, IssuerId, NotificationId, PolicyId, ProfileId,
+    AcmeAccountId, AcmeAuthorizationId, AcmeBindingId, AcmeOrderId, AlertId, ApplicationId, CertificateId, EventId, IncidentId, IssuerId, NotificationId, PolicyId, ProfileId,
     RequestId, Slug, SyncId, TokenId,
 };
 pub use incident::{
@@ -62,8 +62,9 @@ pub use incident::{
 };
 pub use issuer::{IssuerKey, IssuerRecord, IssuerSpec, IssuerState, IssuerUrls};
 pub use metadata::Metadata;
+pub use acme::settings::{AcmeChecks, AcmeLimits, AcmeNetworks, AcmeSettings, Rate};
 pub use method::{
-    AcmeChecks, AcmeSettings, ApiSettings, BootstrapTrust, EstSettings, Method, MethodSettings, Methods,
+    ApiSettings, BootstrapTrust, EstSettings, Method, MethodSettings, Methods,
     ScepCaCertificates, ScepChallenge, ScepRenewal, ScepSettings,
 };
 pub use network::is_public;

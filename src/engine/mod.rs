@@ -6,6 +6,7 @@
 //!
 //! Begin with [`Engine::builder`]; issue with [`Session::submit`]; read [a request's walk](crate::manual::request_walk).
 
+pub mod acme;
 mod alerts;
 mod approvals;
 mod audit;
@@ -54,7 +55,7 @@ pub use schema::{Notification, NotificationChannel, PolicyRecord};
 pub use session::Session;
 pub use worker::Worker;
 
-use crate::domain::{Actor, AuditHead, IssuerId};
+use crate::domain::{Actor, ApplicationId, AuditHead, IssuerId, ProfileId};
 
 /// Certificate lifecycle management over a host's own store, keys and destinations. Cheap to clone.
 ///
@@ -131,6 +132,12 @@ impl Engine {
     /// The store's.
     pub async fn until_next_due(&self) -> Result<Option<std::time::Duration>, Error> {
         self.context.until_next_due().await
+    }
+
+    /// The verbs of ACME clients at the attachment of `profile` to `application`. Whether there is one, and ACME is enabled on it, is seen
+    /// when a verb is called.
+    pub fn acme(&self, application: ApplicationId, profile: ProfileId) -> acme::AcmeServer {
+        acme::AcmeServer::new(Arc::clone(&self.context), application, profile)
     }
 
     /// Who presents a token that [`Session::create_token`] made; `None` if it is none, was revoked, or has ended. The actor

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 
 /// How control of an identifier is proved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -79,5 +80,59 @@ impl ValidationError {
     /// A failure with its sentence.
     pub fn new(fault: ValidationFault, detail: impl Into<String>) -> Self {
         Self { fault, detail: detail.into() }
+    }
+}
+
+/// A challenge of an authorization (RFC 8555 section 7.1.5).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Challenge {
+    /// How control is to be proved.
+    pub kind: ChallengeKind,
+    /// Where it stands.
+    pub state: ChallengeState,
+}
+
+/// Where a challenge stands (RFC 8555 section 7.1.6).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum ChallengeState {
+    /// The client has not said that it is ready.
+    Pending,
+    /// The verifier looks, or will look again.
+    Processing {
+        /// How often it has looked; counted when it begins.
+        attempts: u8,
+        /// When it looks next.
+        #[serde(with = "time::serde::rfc3339")]
+        due_at: OffsetDateTime,
+        /// What it saw last.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<ValidationError>,
+    },
+    /// Control is proved.
+    Valid {
+        /// When.
+        #[serde(with = "time::serde::rfc3339")]
+        at: OffsetDateTime,
+    },
+    /// It failed for good.
+    Invalid {
+        /// When.
+        #[serde(with = "time::serde::rfc3339")]
+        at: OffsetDateTime,
+        /// Why.
+        error: ValidationError,
+    },
+}
+
+impl ChallengeState {
+    /// The spelling of RFC 8555.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Processing { .. } => "processing",
+            Self::Valid { .. } => "valid",
+            Self::Invalid { .. } => "invalid",
+        }
     }
 }
