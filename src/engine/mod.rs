@@ -151,15 +151,15 @@ impl Engine {
     }
 
     /// What the engine's clock shows.
-    #[cfg(feature = "api")]
+    #[cfg(any(feature = "acme", feature = "api"))]
     pub(crate) fn now(&self) -> time::OffsetDateTime {
         self.context.now()
     }
 
     /// Random octets that tell one thing from another, and guard nothing.
-    #[cfg(feature = "api")]
-    pub(crate) fn distinct(&self) -> [u8; 12] {
-        let mut octets = [0; 12];
+    #[cfg(any(feature = "acme", feature = "api"))]
+    pub(crate) fn distinct<const N: usize>(&self) -> [u8; N] {
+        let mut octets = [0; N];
         let _ = self.context.entropy.fill(&mut octets);
         octets
     }

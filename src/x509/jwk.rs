@@ -1,10 +1,8 @@
 //! Public keys as JSON (RFC 7517, RFC 7518, RFC 8037), and their thumbprints (RFC 7638).
 
-use std::fmt;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::public_key::{header, rsa_numbers, unsigned};
 use super::{KeyAlgorithm, KeyRefusal, PublicKey};
@@ -43,11 +41,6 @@ struct Members<'a> {
     k: Option<serde::de::IgnoredAny>,
 }
 
-/// The SHA-256 thumbprint of a key as JSON (RFC 7638); written as 43 characters of base64url.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Thumbprint([u8; 32]);
-
 impl PublicKey {
     /// Reads a JSON Web Key: RSA, P-256, P-384, P-521, Ed25519. The key is judged as strictly as one in a certificate.
     ///
@@ -71,9 +64,9 @@ impl PublicKey {
         Ok(Self::from_spki_der(key.spki_der())?)
     }
 
-    /// The thumbprint of the key as JSON; none for ML-DSA.
-    pub fn thumbprint(&self) -> Option<Thumbprint> {
-        self.jwk().map(|json| Thumbprint(crate::crypto::sha256(json.as_bytes())))
+    /// The SHA-256 thumbprint of the key as JSON (RFC 7638); none for ML-DSA.
+    pub fn jwk_thumbprint(&self) -> Option<[u8; 32]> {
+        self.jwk().map(|json| crate::crypto::sha256(json.as_bytes()))
     }
 
     /// The key as JSON with its required members alone, in the order in which RFC 7638 section 3.3 digests them; none for
@@ -100,50 +93,6 @@ impl PublicKey {
         let (x, y) = bits.get(1..)?.split_at_checked(bits.len() / 2)?;
         let (x, y) = (BASE64URL.encode(x), BASE64URL.encode(y));
         Some(format!(r#"{{"crv":"{curve}","kty":"EC","x":"{x}","y":"{y}"}}"#))
-    }
-}
-
-impl Thumbprint {
-    /// The digest itself.
-    pub fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl fmt::Display for Thumbprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&BASE64URL.encode(self.0))
-    }
-}
-
-impl fmt::Debug for Thumbprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Thumbprint({self})")
-    }
-}
-
-impl From<Thumbprint> for String {
-    fn from(thumbprint: Thumbprint) -> Self {
-        thumbprint.to_string()
-    }
-}
-
-impl TryFrom<String> for Thumbprint {
-    type Error = super::InvalidValue;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        let octets = BASE64URL.decode(&text).ok().and_then(|octets| octets.try_into().ok());
-        octets
-            .map(Self)
-            .ok_or_else(|| super::InvalidValue::new("thumbprint", text, "32 octets in base64url without padding"))
-    }
-}
-
-impl std::str::FromStr for Thumbprint {
-    type Err = super::InvalidValue;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.to_owned().try_into()
     }
 }
 
@@ -185,7 +134,7 @@ mod tests {
     fn the_example_of_the_rfc() {
         let json = r#"{"kty":"RSA","n":"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw","e":"AQAB","alg":"RS256","kid":"2011-04-29"}"#;
         let key = PublicKey::from_jwk(json).unwrap();
-        assert_eq!(key.thumbprint().unwrap().to_string(), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
+        assert_eq!(BASE64URL.encode(key.jwk_thumbprint().unwrap()), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
     }
 
     /// The key of RFC 8037 appendix A.2 with the thumbprint of A.3.
@@ -194,7 +143,7 @@ mod tests {
         let key = PublicKey::from_jwk(
             r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#,
         );
-        assert_eq!(key.unwrap().thumbprint().unwrap().to_string(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+        assert_eq!(BASE64URL.encode(key.unwrap().jwk_thumbprint().unwrap()), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
     }
 
     #[test]
@@ -206,7 +155,7 @@ mod tests {
             assert_eq!(&PublicKey::from_jwk(&json).unwrap(), key.public_key(), "{json}");
         }
         let post_quantum = PrivateKey::generate(MlDsa44).unwrap();
-        assert_eq!((post_quantum.public_key().jwk(), post_quantum.public_key().thumbprint()), (None, None));
+        assert_eq!((post_quantum.public_key().jwk(), post_quantum.public_key().jwk_thumbprint()), (None, None));
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub(crate) use csr_info::CertificateRequestInfo;
 pub use dns::DnsName;
 pub use extensions::UnknownExtension;
 pub use invalid::InvalidValue;
-pub use jwk::{JwkError, Thumbprint};
+pub use jwk::JwkError;
 pub use key::{KeyAlgorithm, SignatureAlgorithm, UnknownAlgorithm};
 pub use key_refusal::KeyRefusal;
 pub(crate) use lint::lint_tbs;

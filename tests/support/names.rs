@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::tool;
+use crate::support::tool;
 
 /// `pebble-challtestsrv`, on ports of its own; stopped when dropped.
 pub(crate) struct Names {

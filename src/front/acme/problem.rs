@@ -10,6 +10,7 @@ use time::Duration;
 use super::jws::ALGORITHMS;
 use crate::domain::acme::{AcmeProblem, Identifier, ProblemKind};
 use crate::engine::Error;
+use crate::engine::acme::AcmeError;
 use crate::store::StoreError;
 
 /// A problem on its way to a client.
@@ -33,6 +34,12 @@ impl Fault {
         Self { wait: Some(wait), ..problem.into() }
     }
 
+    /// What can not happen, but for a fault of ours.
+    pub(super) fn unwritable(error: impl std::fmt::Display) -> Self {
+        tracing::error!(%error, "an ACME request failed");
+        AcmeProblem::new(ProblemKind::ServerInternal, "something went wrong here").into()
+    }
+
     /// What the client is told.
     pub(super) fn problem(&self) -> &AcmeProblem {
         &self.problem
@@ -48,6 +55,15 @@ impl From<AcmeProblem> for Fault {
         let wait = problem.retry_after.map(|wait| Duration::seconds(wait.as_seconds() as i64));
         let status = if problem.account.is_some() { StatusCode::CONFLICT } else { status_of(problem.kind) };
         Self { problem, status, wait, location: None }
+    }
+}
+
+impl From<AcmeError> for Fault {
+    fn from(error: AcmeError) -> Self {
+        match error {
+            AcmeError::Refused(problem) => problem.into(),
+            AcmeError::Failed(error) => error.into(),
+        }
     }
 }
 
