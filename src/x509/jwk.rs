@@ -59,6 +59,7 @@ impl PublicKey {
                 Self::from_subject_public_key(KeyAlgorithm::Ed25519, &octets(members.x, Some(32))?)
             }
             ("RSA", _) => rsa(&octets(members.n, None)?, &octets(members.e, None)?)?,
+            ("EC" | "OKP", None) => return Err(JwkError::Malformed),
             (kty, crv) => return Err(unsupported(kty, crv)),
         };
         Ok(Self::from_spki_der(key.spki_der())?)

@@ -1,13 +1,13 @@
 //! Certificates that prove control of a name in a handshake (RFC 8737 section 3, RFC 8738 section 6).
 
 use const_oid::{AssociatedOid, ObjectIdentifier};
-use der::Decode;
-use der::asn1::{AnyRef, OctetStringRef};
+use der::asn1::{AnyRef, ContextSpecific, OctetStringRef};
+use der::{Decode, Reader, SliceReader, TagNumber};
 use x509_cert::ext::pkix::SubjectAltName;
 
 use super::envelope::Envelope;
 use super::extensions::ExtensionRef;
-use super::tbs_view::TbsParts;
+use super::tbs_view::read_extensions;
 use super::{MAX_CERTIFICATE_BYTES, PublicKey, San, SignatureAlgorithm};
 use crate::crypto;
 
@@ -31,17 +31,17 @@ pub(crate) enum ValidationCertificateFault {
     Digest,
 }
 
-/// Judges a certificate that was shown in a handshake, and gives its key.
+/// Judges a certificate that was shown in a handshake.
 pub(crate) fn judge_validation_certificate(
     der: &[u8],
     name: &San,
     digest: &[u8; 32],
 ) -> Result<(), ValidationCertificateFault> {
     use ValidationCertificateFault as Fault;
-    let (envelope, parts) = parts(der).ok_or(Fault::Malformed)?;
+    let parts = parts(der).ok_or(Fault::Malformed)?;
     let key = PublicKey::from_spki_der(parts.public_key).map_err(|_| Fault::Malformed)?;
-    let algorithm = SignatureAlgorithm::from_identifier(envelope.algorithm).ok_or(Fault::Malformed)?;
-    crypto::verify(&key, algorithm, envelope.body, envelope.signature).map_err(|_| Fault::NotSelfSigned)?;
+    let algorithm = SignatureAlgorithm::from_identifier(parts.envelope.algorithm).ok_or(Fault::Malformed)?;
+    crypto::verify(&key, algorithm, parts.envelope.body, parts.envelope.signature).map_err(|_| Fault::NotSelfSigned)?;
     if names(&parts.extensions).as_deref() != Some(std::slice::from_ref(name)) {
         return Err(Fault::Names);
     }
@@ -55,13 +55,28 @@ pub(crate) fn judge_validation_certificate(
 
 /// The key of a certificate of which nothing else is asked; none if it can not be read.
 pub(crate) fn key_of_certificate(der: &[u8]) -> Option<PublicKey> {
-    PublicKey::from_spki_der(parts(der)?.1.public_key).ok()
+    PublicKey::from_spki_der(parts(der)?.public_key).ok()
 }
 
-fn parts(der: &[u8]) -> Option<(Envelope<'_>, TbsParts<'_>)> {
+/// What is looked at. Clients leave the rest at zero, dates among it.
+struct Parts<'a> {
+    envelope: Envelope<'a>,
+    public_key: &'a [u8],
+    extensions: Vec<ExtensionRef<'a>>,
+}
+
+fn parts(der: &[u8]) -> Option<Parts<'_>> {
     let envelope = Some(der).filter(|der| der.len() <= MAX_CERTIFICATE_BYTES).map(Envelope::from_der)?.ok()?;
-    let parts = TbsParts::from_der(envelope.body).ok()?;
-    Some((envelope, parts))
+    let (public_key, extensions) = SliceReader::new(envelope.body).ok()?.sequence(key_and_extensions).ok()?;
+    Some(Parts { envelope, public_key, extensions })
+}
+
+fn key_and_extensions<'a>(reader: &mut SliceReader<'a>) -> der::Result<(&'a [u8], Vec<ExtensionRef<'a>>)> {
+    ContextSpecific::<u8>::decode_explicit(reader, TagNumber(0))?;
+    for _serial_signature_issuer_validity_subject in 0..5 {
+        reader.tlv_bytes()?;
+    }
+    Ok((reader.tlv_bytes()?, read_extensions(reader)?))
 }
 
 fn only<'a, 'b>(extensions: &'b [ExtensionRef<'a>], oid: ObjectIdentifier) -> Option<&'b ExtensionRef<'a>> {

@@ -7,6 +7,7 @@ use chancery::domain::acme::{ChallengeKind, Identifier, ValidationFault};
 use rcgen::{CertificateParams, CustomExtension, Issuer, KeyPair, PKCS_ECDSA_P384_SHA384, PKCS_RSA_SHA256};
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -42,7 +43,10 @@ async fn serve(shown: Shown) -> (u16, tokio::sync::mpsc::UnboundedReceiver<Strin
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let key = PrivateKeyDer::try_from(shown.key.serialize_der()).unwrap();
     let builder = ServerConfig::builder_with_provider(provider).with_protocol_versions(shown.versions).unwrap();
-    let mut config = builder.with_no_client_auth().with_single_cert(vec![shown.certificate], key).unwrap();
+    // Unchecked: no library likes the critical extension.
+    let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key).unwrap();
+    let chosen = SingleCertAndKey::from(CertifiedKey::new(vec![shown.certificate], key));
+    let mut config = builder.with_no_client_auth().with_cert_resolver(Arc::new(chosen));
     config.alpn_protocols = vec![shown.protocol.to_vec()];
     let (acceptor, listener) = (TlsAcceptor::from(Arc::new(config)), TcpListener::bind("127.0.0.1:0").await.unwrap());
     let port = listener.local_addr().unwrap().port();

@@ -12,6 +12,7 @@ use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::rdata::CAA;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use tokio::time::timeout;
 
 use super::{NetworkVerifierError, failed};
 use crate::challenge::ChallengeFailure;
@@ -21,10 +22,13 @@ use crate::domain::acme::ValidationFault;
 const MOST_RECORDS: usize = 64;
 
 /// The resolver.
-pub(super) struct Names(TokioResolver);
+pub(super) struct Names {
+    resolver: TokioResolver,
+    patience: Duration,
+}
 
 impl Names {
-    pub(super) fn new(resolvers: &[SocketAddr], timeout: Duration) -> Result<Self, NetworkVerifierError> {
+    pub(super) fn new(resolvers: &[SocketAddr], whole: Duration) -> Result<Self, NetworkVerifierError> {
         let refused = |error: NetError| NetworkVerifierError { reason: error.to_string() };
         let mut builder = if resolvers.is_empty() {
             TokioResolver::builder_tokio().map_err(refused)?
@@ -33,8 +37,10 @@ impl Names {
             let config = ResolverConfig::from_parts(None, Vec::new(), servers);
             TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
         };
-        set_options(builder.options_mut(), timeout);
-        Ok(Self(builder.build().map_err(refused)?))
+        set_options(builder.options_mut(), whole);
+        let resolver = builder.build().map_err(refused)?;
+        // The other half is for what is done with the answer.
+        Ok(Self { resolver, patience: whole / 2 })
     }
 
     /// The addresses of a name, IPv6 first. At least one.
@@ -77,7 +83,8 @@ impl Names {
         let mut name = Name::from_ascii(name).map_err(|error| Trouble::Theirs(error.to_string()))?;
         // Never below a search domain of this host.
         name.set_fqdn(true);
-        match self.0.lookup(name, kind).await {
+        let silent = || Trouble::Ours("the resolver does not answer".to_owned());
+        match timeout(self.patience, self.resolver.lookup(name, kind)).await.map_err(|_| silent())? {
             Ok(lookup) => {
                 let answers = lookup.answers().iter().filter(|record| record.record_type() == kind);
                 Ok(answers.take(MOST_RECORDS).map(|record| record.data.clone()).collect())
@@ -134,13 +141,12 @@ fn server(address: &SocketAddr) -> NameServerConfig {
     NameServerConfig::new(address.ip(), true, connections.into())
 }
 
-fn set_options(options: &mut ResolverOpts, timeout: Duration) {
+fn set_options(options: &mut ResolverOpts, whole: Duration) {
     options.cache_size = 0;
     options.positive_max_ttl = Some(Duration::ZERO);
     options.negative_max_ttl = Some(Duration::ZERO);
     options.use_hosts_file = ResolveHosts::Never;
-    options.timeout = timeout / 3;
-    options.attempts = 2;
+    options.timeout = whole / 6;
+    options.attempts = 1;
     options.edns0 = true;
-    options.case_randomization = true;
 }
