@@ -36,6 +36,7 @@ mod status;
 mod sync;
 
 pub use access::{Access, Scope, Token, TokenSpec};
+pub use acme::settings::{AcmeChecks, AcmeLimits, AcmeNetworks, AcmeSettings, Rate};
 pub use alert::{
     Alert, AlertOn, AlertRecord, AlertSpec, AlertState, Channel, ChannelKind, Confidential, Delivery, DestinationRules,
     Filter, FilterField, FilterOperator, Hidden, Loopback, Repeat,
@@ -54,18 +55,17 @@ pub use draft::{Asked, Draft, IssuerTerms, Predecessor, complete};
 pub use enrollment::{Enrollment, Names, RenewalKey, Source, Terms, Values};
 pub use event::{Decision, Event, EventKind};
 pub use id::{
-    AcmeAccountId, AcmeAuthorizationId, AcmeBindingId, AcmeOrderId, AlertId, ApplicationId, CertificateId, EventId, IncidentId, IssuerId, NotificationId, PolicyId, ProfileId,
-    RequestId, Slug, SyncId, TokenId,
+    AcmeAccountId, AcmeAuthorizationId, AcmeBindingId, AcmeOrderId, AlertId, ApplicationId, CertificateId, EventId,
+    IncidentId, IssuerId, NotificationId, PolicyId, ProfileId, RequestId, Slug, SyncId, TokenId,
 };
 pub use incident::{
     Incident, IncidentProgress, IncidentSelection, IncidentSpec, IncidentState, MAX_INCIDENT_SERIALS, UnderIncident,
 };
 pub use issuer::{IssuerKey, IssuerRecord, IssuerSpec, IssuerState, IssuerUrls};
 pub use metadata::Metadata;
-pub use acme::settings::{AcmeChecks, AcmeLimits, AcmeNetworks, AcmeSettings, Rate};
 pub use method::{
-    ApiSettings, BootstrapTrust, EstSettings, Method, MethodSettings, Methods,
-    ScepCaCertificates, ScepChallenge, ScepRenewal, ScepSettings,
+    ApiSettings, BootstrapTrust, EstSettings, Method, MethodSettings, Methods, ScepCaCertificates, ScepChallenge,
+    ScepRenewal, ScepSettings,
 };
 pub use network::is_public;
 pub use policy::{Policy, PolicySpec, Verdict, Violation};

@@ -75,6 +75,11 @@ impl Principal {
         Self { kind: PrincipalKind::Acme, id: "certificate-key".into() }
     }
 
+    /// The account of ACME that it is.
+    pub(crate) fn acme_account_id(&self) -> Option<AcmeAccountId> {
+        self.id.parse().ok().filter(|_| self.kind == PrincipalKind::Acme)
+    }
+
     /// The kind.
     pub fn kind(&self) -> PrincipalKind {
         self.kind

@@ -23,6 +23,7 @@ mod impact;
 mod inventory;
 mod issue;
 mod issuers;
+mod once;
 mod outcome;
 mod query;
 mod renewal;

@@ -44,7 +44,8 @@ const CONFINED: &[(&[&str], &[&str])] = &[
         &["clock.rs"],
     ),
     (&["getrandom"], &["entropy.rs", "crypto/"]),
-    (&["reqwest", "lettre", "hmac"], &["notify/"]),
+    (&["reqwest", "lettre"], &["notify/"]),
+    (&["hmac"], &["notify/", "crypto/"]),
     // What speaks to a server over the network lives in the host's runtime.
     (&["tokio"], &["notify/", "store/postgres/"]),
     (&["tokio_postgres", "deadpool_postgres", "rustls", "tokio_rustls"], &["store/postgres/"]),

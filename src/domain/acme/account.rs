@@ -5,7 +5,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use super::{AcmeProblem, BindingScope, Identifier, ProblemKind};
 use crate::domain::{AcmeAccountId, AcmeBindingId, ApplicationId, Octets, Principal, ProfileId};
@@ -13,6 +13,11 @@ use crate::x509::{EmailAddress, PublicKey};
 
 /// Most contact URLs of an account.
 pub const MAX_CONTACTS: usize = 10;
+
+/// How long an account is kept that nobody uses.
+const IDLE: Duration = Duration::days(400);
+/// How long one is kept that is valid no more.
+const KEPT: Duration = Duration::days(30);
 
 /// An account below one attachment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -167,12 +172,17 @@ impl Account {
         self.bound.as_ref().is_none_or(|bound| bound.scope.covers(identifier))
     }
 
-    /// When it went out of use; `None` while it is in use.
-    pub(crate) fn ended_at(&self) -> Option<OffsetDateTime> {
+    /// When it is collected, if it is not used before: its key may make another account then.
+    pub(crate) fn collect_at(&self) -> OffsetDateTime {
         match self.state {
-            AccountState::Valid => None,
-            AccountState::Deactivated { at } | AccountState::Revoked { at } => Some(at),
+            AccountState::Valid => self.used_at + IDLE,
+            AccountState::Deactivated { at } | AccountState::Revoked { at } => at + KEPT,
         }
+    }
+
+    /// The same after an order; `None` if it is known already that it is in use.
+    pub(crate) fn used(&self, now: OffsetDateTime) -> Option<Self> {
+        (now >= self.used_at + Duration::DAY).then(|| Self { used_at: now, ..self.clone() })
     }
 }
 
@@ -202,7 +212,10 @@ impl Contact {
 
     fn parse(url: &str) -> Result<Self, AcmeProblem> {
         let Some((scheme, address)) = url.split_once(':') else {
-            return Err(AcmeProblem::new(ProblemKind::InvalidContact, "a contact is a URL such as `mailto:a@example.com`"));
+            return Err(AcmeProblem::new(
+                ProblemKind::InvalidContact,
+                "a contact is a URL such as `mailto:a@example.com`",
+            ));
         };
         if !scheme.eq_ignore_ascii_case("mailto") {
             return Err(AcmeProblem::new(ProblemKind::UnsupportedContact, "only `mailto:` contacts are known here"));

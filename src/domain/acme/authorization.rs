@@ -12,7 +12,7 @@ const KEPT: Duration = Duration::days(7);
 const FIRST_PAUSE: Duration = Duration::seconds(5);
 const LONGEST_PAUSE: Duration = Duration::minutes(10);
 /// How long to wait for a verifier that can not look.
-pub(crate) const OUTAGE_PAUSE: Duration = Duration::minutes(1);
+const OUTAGE_PAUSE: Duration = Duration::minutes(1);
 
 /// What an account may ask certificates for, or is to prove (RFC 8555 section 7.1.4).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,7 +148,9 @@ impl Authorization {
     /// The challenges, as a client is shown them: of a valid one the one that was met (RFC 8555 section 7.1.4).
     pub fn challenges(&self) -> Vec<Challenge> {
         match &self.state {
-            AuthorizationState::Pending { challenges } | AuthorizationState::Invalid { challenges } => challenges.clone(),
+            AuthorizationState::Pending { challenges } | AuthorizationState::Invalid { challenges } => {
+                challenges.clone()
+            }
             AuthorizationState::Valid { proof: Proof::Shown { kind, at } } => {
                 vec![Challenge { kind: *kind, state: ChallengeState::Valid { at: *at } }]
             }
@@ -241,7 +243,12 @@ impl Authorization {
 
     /// The same after a look that found something wrong: it is looked at again, or, after `most` looks or for a reason that stays,
     /// invalid.
-    pub(crate) fn failed(mut self, kind: ChallengeKind, (error, most): (ValidationError, u8), now: OffsetDateTime) -> Self {
+    pub(crate) fn failed(
+        mut self,
+        kind: ChallengeKind,
+        (error, most): (ValidationError, u8),
+        now: OffsetDateTime,
+    ) -> Self {
         let Some(state) = self.state_of(kind) else { return self };
         let ChallengeState::Processing { attempts, .. } = *state else { return self };
         if attempts < most && !error.fault.is_final() {

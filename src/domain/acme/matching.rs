@@ -8,7 +8,7 @@ use crate::x509::{Csr, San};
 
 /// The subject alternative names of a request that came by ACME: those that it asks for, and its common name, which is an
 /// identifier like them. A common name that can be none is the caller's to refuse.
-pub(in crate::domain) fn names_of(csr: &Csr) -> Vec<San> {
+pub(crate) fn names_of(csr: &Csr) -> Vec<San> {
     let mut sans = csr.extensions().sans.clone();
     let own = csr.subject().common_name().and_then(identifier_of).map(|identifier| identifier.to_san());
     sans.extend(own.filter(|own| !csr.extensions().sans.contains(own)));
@@ -38,7 +38,9 @@ pub(crate) fn match_csr(ordered: &[Identifier], csr: &Csr) -> Result<(), AcmePro
     }
     let ordered: BTreeSet<Identifier> = ordered.iter().cloned().collect();
     let told = |identifier: &Identifier, detail: &str| subproblem(detail.to_owned(), Some(identifier.clone()));
-    wrong.extend(ordered.difference(&named).map(|missing| told(missing, "it was ordered, and the request does not name it")));
+    wrong.extend(
+        ordered.difference(&named).map(|missing| told(missing, "it was ordered, and the request does not name it")),
+    );
     wrong.extend(named.difference(&ordered).map(|beyond| told(beyond, "the request names it, and it was not ordered")));
     if wrong.is_empty() {
         return Ok(());

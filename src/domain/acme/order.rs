@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
-use super::{AcmeProblem, Authorization, AuthorizationState, AuthorizationStatus, Identifier, Proof, ProblemKind, Subproblem};
+use super::{
+    AcmeProblem, Authorization, AuthorizationState, AuthorizationStatus, Identifier, ProblemKind, Proof, Subproblem,
+};
 use crate::domain::{
     AcmeAccountId, AcmeAuthorizationId, AcmeOrderId, ApplicationId, CertificateId, ProfileId, RequestId, Slug,
 };
@@ -38,9 +40,9 @@ pub struct Order {
     /// The notAfter that was asked for.
     #[serde(default, with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
     pub not_after: Option<OffsetDateTime>,
-    /// The certificate that is to be replaced (RFC 9773 section 5).
+    /// The certificate that is to be replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub replaces: Option<CertificateId>,
+    pub replaces: Option<Replaced>,
     /// Where it stands.
     pub state: OrderState,
     /// When it was made.
@@ -52,6 +54,15 @@ pub struct Order {
     /// When it is collected, unless its request still stands then.
     #[serde(with = "time::serde::rfc3339")]
     pub collect_at: OffsetDateTime,
+}
+
+/// A certificate that an order replaces (RFC 9773 section 5).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replaced {
+    /// The certificate.
+    pub certificate: CertificateId,
+    /// What the client called it: the text of its [`CertId`](super::CertId).
+    pub named: String,
 }
 
 /// Where an order stands. The rest is computed: before, from its authorizations; after, from its request.
@@ -160,7 +171,9 @@ fn against(
             let is_waived = authorization.state == AuthorizationState::Valid { proof: Proof::Waived };
             // The rules were changed since: what was waived is to be proved now, in another order.
             let is_short = is_waived && ownership == Ownership::Required;
-            is_short.then(|| problem(ProblemKind::Unauthorized, "control of it must be proved now".to_owned())).flatten()
+            is_short
+                .then(|| problem(ProblemKind::Unauthorized, "control of it must be proved now".to_owned()))
+                .flatten()
         }
         AuthorizationStatus::Invalid => match authorization.error() {
             Some(error) => problem(error.fault.into(), error.detail),

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use time::{Duration, OffsetDateTime};
 
 use crate::domain::{Life, RenewalSetting};
-use crate::x509::{InvalidValue, Serial};
+use crate::x509::{Certificate, InvalidValue, Serial};
 
 /// How ACME names a certificate (RFC 9773 section 4.1): the authority key identifier, a dot, and the serial number's DER octets, both
 /// base64url.
@@ -27,6 +27,12 @@ pub struct CertId {
 }
 
 impl CertId {
+    /// The name of a certificate; `None` for one that does not name its issuer's key.
+    pub fn of(certificate: &Certificate) -> Option<Self> {
+        let authority = certificate.authority_key_identifier()?.to_vec();
+        Some(Self { authority, serial: *certificate.serial() })
+    }
+
     /// The keyIdentifier of the authority key identifier extension.
     pub fn authority(&self) -> &[u8] {
         &self.authority
@@ -42,13 +48,15 @@ impl FromStr for CertId {
     type Err = InvalidValue;
 
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        let accepted = "a key identifier and the serial number's DER octets, each base64url without padding, with a dot between";
+        let accepted =
+            "a key identifier and the serial number's DER octets, each base64url without padding, with a dot between";
         let refuse = || InvalidValue::new("certificate id", text.chars().take(100).collect::<String>(), accepted);
         let parts = text.split_once('.').filter(|_| text.len() <= 200).ok_or_else(refuse)?;
         let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).ok().filter(|octets| !octets.is_empty());
         let (authority, octets) = decode(parts.0).zip(decode(parts.1)).ok_or_else(refuse)?;
         // As DER has it: no octet too many, and none that would make it negative.
-        let serial = Serial::from_octets(&octets).ok().filter(|serial| der_octets(serial) == octets).ok_or_else(refuse)?;
+        let serial =
+            Serial::from_octets(&octets).ok().filter(|serial| der_octets(serial) == octets).ok_or_else(refuse)?;
         Ok(Self { authority, serial })
     }
 }
@@ -98,7 +106,8 @@ pub(crate) fn suggested_window(life: Life, setting: &RenewalSetting, haste: Hast
     let (window, explanation, pause) = match haste {
         Haste::None => ((start, end), None, usual),
         Haste::Until(revoke_at, explanation) => {
-            let half: OffsetDateTime = now + ((revoke_at - now) / 2).max(Duration::ZERO);
+            let left: Duration = (revoke_at - now).max(Duration::ZERO);
+            let half = now + left / 2;
             ((start.min(now), end.min(half)), explanation, usual.min(Duration::HOUR))
         }
         Haste::Revoked(at) => ((start.min(at - Duration::HOUR), end.min(at)), None, usual),
@@ -149,7 +158,8 @@ mod tests {
         let usual = suggested_window(life(1000), &two_thirds(), Haste::None, now);
         assert!(usual.start > now && usual.explanation.is_none());
         let page = Some("https://ca.example/why".to_owned());
-        let hasty = suggested_window(life(1000), &two_thirds(), Haste::Until(now + Duration::hours(24), page.clone()), now);
+        let hasty =
+            suggested_window(life(1000), &two_thirds(), Haste::Until(now + Duration::hours(24), page.clone()), now);
         assert_eq!((hasty.start, hasty.end), (now, now + Duration::hours(12)));
         assert_eq!(hasty.explanation, page);
         let late = suggested_window(life(1000), &two_thirds(), Haste::Revoked(now), now);

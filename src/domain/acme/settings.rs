@@ -150,7 +150,12 @@ impl AcmeSettings {
         };
         for (field, url) in [("terms", &self.terms), ("website", &self.website)] {
             let url = url.as_deref().unwrap_or("https://absent.example/");
-            expect(url.starts_with("https://") && url.parse::<Uri>().is_ok(), field, url.into(), "an absolute https URL");
+            expect(
+                url.starts_with("https://") && url.parse::<Uri>().is_ok(),
+                field,
+                url.into(),
+                "an absolute https URL",
+            );
         }
         expect((1..=10).contains(&self.attempts), "attempts", self.attempts.to_string(), "1 to 10");
         let lives = Span::minutes(10)..=Span::days(30);
@@ -211,7 +216,8 @@ mod tests {
     fn every_fault_at_once() {
         let text = r#"{"terms":"http://a.example/","attempts":0,"order_life":"5min","proof_life":"9h","challenges":[],
             "caa":["*.example.com"],"limits":{"orders_per_account":{"count":0,"per":"1h"}}}"#;
-        let expected = ["terms", "attempts", "order_life", "proof_life", "challenges", "caa[0]", "limits.orders_per_account"];
+        let expected =
+            ["terms", "attempts", "order_life", "proof_life", "challenges", "caa[0]", "limits.orders_per_account"];
         assert_eq!(fields(text), expected);
         assert_eq!(fields(r#"{"checks":"skip_ownership","caa":["ca.example"]}"#), ["caa"]);
     }

@@ -68,7 +68,8 @@ impl Life {
     /// [`schedule`](Self::schedule) puts a fleet, and where a window bounds these, in its first opening.
     pub fn suggestion(&self, setting: &RenewalSetting) -> (OffsetDateTime, OffsetDateTime) {
         let (first, last) = (self.schedule(setting, 0).due_at, self.schedule(setting, u64::MAX).due_at);
-        let openings = setting.window.as_ref().map(|window| window.openings(first.unix_timestamp(), last.unix_timestamp()));
+        let openings =
+            setting.window.as_ref().map(|window| window.openings(first.unix_timestamp(), last.unix_timestamp()));
         let opening = openings.and_then(|mut openings| openings.next()).and_then(|opening| instant(opening.end));
         (first, opening.unwrap_or(last).max(first + Duration::SECOND))
     }

@@ -3,8 +3,8 @@
 use time::OffsetDateTime;
 
 use crate::domain::acme::{
-    Account, AccountKey, AcmeProblem, Authorization, AuthorizationStatus, Binding, BindingMac, Challenge, Identifier, IdentifierSpec,
-    Order, OrderStatus,
+    Account, AccountKey, AcmeProblem, Authorization, AuthorizationStatus, Binding, BindingMac, Challenge, Identifier,
+    IdentifierSpec, Order, OrderStatus,
 };
 use crate::domain::{AcmeBindingId, AcmeSettings, CertificateId, Slug};
 use crate::engine::outcome::Chain;
@@ -108,8 +108,6 @@ pub struct OrderView {
     pub error: Option<AcmeProblem>,
     /// The certificate, of a valid one.
     pub certificate: Option<CertificateId>,
-    /// The certificate id of the one that it replaces, as clients name it (RFC 9773 section 5); `None` if that one is not kept any more.
-    pub replaces: Option<String>,
     /// How long to wait before looking again, while it is processing.
     pub retry_after: Option<std::time::Duration>,
 }

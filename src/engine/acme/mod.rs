@@ -21,18 +21,17 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use answers::{
-    AcmeCertificate, AcmeDirectory, AcmeProfile, AuthorizationView, BindingProof, Created, NewAccount, NewOrder, OrderView, RevokeBy, Terms,
+    AcmeCertificate, AcmeDirectory, AcmeProfile, AuthorizationView, BindingProof, Created, NewAccount, NewOrder,
+    OrderView, RevokeBy, Terms,
 };
 
 use super::context::Context;
 use super::error::Error;
 use super::query::{Page, PageToken};
 use crate::domain::acme::{Account, AccountKey, AcmeProblem, Binding, CertId, ChallengeKind, RenewalInfo};
-use crate::domain::{
-    AcmeAccountId, AcmeAuthorizationId, AcmeOrderId, ApplicationId, CertificateId, ProfileId,
-};
+use crate::domain::{AcmeAccountId, AcmeAuthorizationId, AcmeOrderId, ApplicationId, CertificateId, ProfileId};
 use crate::sealer::Secret;
-use crate::x509::{RevocationReason};
+use crate::x509::RevocationReason;
 
 /// Why something was not done for a client.
 #[derive(Debug, thiserror::Error)]
@@ -224,7 +223,11 @@ impl AcmeServer {
     /// # Errors
     /// `malformed` if it has no such authorization.
     #[tracing::instrument(level = "debug", skip(self, account), err)]
-    pub async fn authorization(&self, account: &Account, id: AcmeAuthorizationId) -> Result<AuthorizationView, AcmeError> {
+    pub async fn authorization(
+        &self,
+        account: &Account,
+        id: AcmeAuthorizationId,
+    ) -> Result<AuthorizationView, AcmeError> {
         verb!(self.acme_authorization(account, id))
     }
 

@@ -20,11 +20,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use time::{Duration, OffsetDateTime};
 use zeroize::Zeroizing;
+
+use crate::crypto::hmac_sha256;
 
 /// How long a nonce is good.
 pub(super) const LIFETIME: Duration = Duration::hours(1);
@@ -106,11 +106,7 @@ impl Nonces {
 
     fn tag(&self, body: &[u8]) -> [u8; TAG] {
         let mut tag = [0; TAG];
-        if let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&*self.key) {
-            mac.update(b"acme nonce");
-            mac.update(body);
-            tag.copy_from_slice(&mac.finalize().into_bytes()[..TAG]);
-        }
+        tag.copy_from_slice(&hmac_sha256(&self.key, body)[..TAG]);
         tag
     }
 

@@ -120,7 +120,7 @@ impl<'a> OrderObject<'a> {
             authorizations: order.authorizations.iter().map(|id| place.authorization(*id)).collect(),
             finalize: place.finalize(order.id),
             certificate: view.certificate.map(|id| place.certificate(id)),
-            replaces: view.replaces.as_deref(),
+            replaces: order.replaces.as_ref().map(|replaced| replaced.named.as_str()),
             profile: order.chosen.as_ref().map(|name| name.as_str()),
         }
     }
