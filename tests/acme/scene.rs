@@ -6,7 +6,7 @@ use axum::Router;
 use chancery::challenge::scripted::ScriptedVerifier;
 use chancery::clock::ManualClock;
 use chancery::domain::acme::BindingSpec;
-use chancery::domain::{AcmeChecks, AcmeSettings, Method, MethodSettings};
+use chancery::domain::{AcmeChecks, AcmeSettings, MethodSettings};
 use chancery::engine::Engine;
 use chancery::front::Rate;
 use chancery::front::acme::{Acme, AcmeBounds};
@@ -85,7 +85,6 @@ impl World {
     async fn enable(&self, settings: AcmeSettings) {
         let session = self.engine.acting_as(user("alice"));
         let settings = MethodSettings::Acme(Some(settings));
-        session.enable(self.application.id, self.profile.id, settings).await.unwrap();
-        let _ = Method::Acme;
+        session.set_method(self.application.id, self.profile.id, settings).await.unwrap();
     }
 }
