@@ -6,7 +6,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::client::{Client, Key, encoded};
-use crate::scene::Scene;
+use crate::scene::{Scene, issue};
 use crate::world::everything;
 
 /// A good request: its resource, its URL, and its payload; an empty one reads.
@@ -18,14 +18,11 @@ struct Good {
 }
 
 /// One of each resource, in a state in which the request would change something, where it can.
-async fn resources(client: &Client) -> Vec<Good> {
-    let (issued_at, issued) = client.order(&["issued.example.com"]).await;
-    drop(issued);
+async fn resources(scene: &Scene, client: &Client) -> Vec<Good> {
+    let (certificate, _) = issue(scene, client, &["issued.example.com"]).await;
     let (open_at, open) = client.order(&["open.example.com"]).await;
     let authorization = open["authorizations"][0].as_str().unwrap().to_owned();
     let challenge = client.read(&authorization).await.good(200)["challenges"][0]["url"].as_str().unwrap().to_owned();
-    let issued = client.read(&issued_at).await.good(200);
-    let certificate = issued["certificate"].as_str().unwrap_or(issued["finalize"].as_str().unwrap()).to_owned();
     let account = client.kid.clone().unwrap();
     let good = |name, url: &str, payload: &str| Good {
         name,
@@ -45,6 +42,7 @@ async fn resources(client: &Client) -> Vec<Good> {
         good("authorization", &authorization, r#"{"status":"deactivated"}"#),
         good("challenge", &challenge, "{}"),
         good("certificate", &certificate, ""),
+        good("alternate", &format!("{certificate}/alternate/1"), ""),
         good("revokeCert", &client.url("revokeCert"), r#"{"certificate":"AAAA"}"#),
         good("directory", &client.directory["newNonce"].as_str().unwrap().replace("new-nonce", "directory"), ""),
         good("newNonce", &client.url("newNonce"), ""),
@@ -203,7 +201,7 @@ async fn spoiled_requests_change_nothing() {
     let scene = Scene::new().await;
     let client = scene.account().await;
     let newcomer = client.other(Key::new());
-    let resources = resources(&client).await;
+    let resources = resources(&scene, &client).await;
     let mut seen = BTreeMap::new();
     for good in &resources {
         let before = everything(&scene.store).await;
@@ -225,7 +223,7 @@ async fn a_nonce_is_good_once() {
     let scene = Scene::new().await;
     let client = scene.account().await;
     let newcomer = client.other(Key::new());
-    for good in &resources(&client).await {
+    for good in &resources(&scene, &client).await {
         let signer = if good.brings_key { &newcomer } else { &client };
         let nonce = client.nonce().await;
         let mut spend = client.header(&client.kid.clone().unwrap()).await;
@@ -244,7 +242,7 @@ async fn a_nonce_is_good_once() {
 async fn other_methods_are_refused() {
     let scene = Scene::new().await;
     let client = scene.account().await;
-    for good in &resources(&client).await {
+    for good in &resources(&scene, &client).await {
         let is_open = matches!(good.name, "directory" | "newNonce");
         for method in [Method::GET, Method::PUT, Method::DELETE, Method::PATCH] {
             if is_open && method == Method::GET {

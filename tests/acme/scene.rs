@@ -11,6 +11,7 @@ use chancery::engine::Engine;
 use chancery::front::Rate;
 use chancery::front::acme::{Acme, AcmeBounds};
 use chancery::store::MemoryStore;
+use serde_json::{Value, json};
 use time::Duration;
 
 use crate::client::{Client, HOST};
@@ -66,7 +67,7 @@ impl Scene {
     /// A key for account bindings: its kid and its secret.
     pub(crate) async fn binding(&self, spec: BindingSpec) -> (String, String) {
         let (application, profile) = (self.world.application.id, self.world.profile.id);
-        let made = self.world.session("root").create_acme_binding(application, profile, spec).await.unwrap();
+        let made = self.world.session("alice").create_acme_binding(application, profile, spec).await.unwrap();
         (made.0.id.to_string(), made.1.expose_text().to_owned())
     }
 
@@ -87,4 +88,33 @@ impl World {
         let settings = MethodSettings::Acme(Some(settings));
         session.set_method(self.application.id, self.profile.id, settings).await.unwrap();
     }
+}
+
+/// Proves control of all that an order names, and gives the order as it looks then.
+pub(crate) async fn prove(scene: &Scene, client: &Client, (url, order): &(String, Value), kind: &str) -> Value {
+    for authorization in order["authorizations"].as_array().unwrap() {
+        let shown = client.read(authorization.as_str().unwrap()).await.good(200);
+        let challenges = shown["challenges"].as_array().unwrap();
+        let challenge = challenges.iter().find(|challenge| challenge["type"] == kind).unwrap();
+        let answered = client.post(challenge["url"].as_str().unwrap(), &json!({})).await;
+        assert_eq!(answered.good(200)["status"], "processing");
+        assert_eq!(answered.links("up"), [authorization.as_str().unwrap()]);
+        assert!(answered.headers.contains_key("retry-after"));
+    }
+    scene.work().await;
+    client.read(url).await.good(200)
+}
+
+/// A certificate, in PEM, with its URL.
+pub(crate) async fn issue(scene: &Scene, client: &Client, names: &[&str]) -> (String, String) {
+    let placed = client.order(names).await;
+    let ready = prove(scene, client, &placed, "dns-01").await;
+    assert_eq!(ready["status"], "ready");
+    let reply = client.finalize(&ready, names).await;
+    let valid = reply.good(200);
+    assert_eq!((valid["status"].as_str(), reply.header("location")), (Some("valid"), placed.0.as_str()));
+    let url = valid["certificate"].as_str().unwrap().to_owned();
+    let pem = client.read(&url).await;
+    assert_eq!((pem.status.as_u16(), pem.header("content-type")), (200, "application/pem-certificate-chain"));
+    (url, pem.text())
 }

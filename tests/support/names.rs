@@ -55,6 +55,10 @@ impl Names {
         panic!("pebble-challtestsrv does not listen at {listener}");
     }
 
+    pub(crate) fn management_port(&self) -> u16 {
+        self.management.port()
+    }
+
     fn manage(&self, path: &str, body: &Value) {
         let body = body.to_string();
         let mut stream = TcpStream::connect(self.management).unwrap();
