@@ -8,7 +8,11 @@ mod support;
 #[path = "../support/engine.rs"]
 mod world;
 
+mod certbot;
 mod client;
+mod lego;
+mod library;
 mod matrix;
+mod office;
 mod protocol;
 mod scene;

@@ -10,7 +10,7 @@ use axum_server::tls_rustls::RustlsConfig;
 use chancery::challenge::{NetworkSettings, NetworkVerifier};
 use chancery::clock::{ManualClock, SystemClock};
 use chancery::domain::acme::{BindingSpec, BindingUses};
-use chancery::domain::{AcmeNetworks, AcmeSettings, CertificateRecord, MethodSettings};
+use chancery::domain::{AcmeNetworks, AcmeSettings, CertificateRecord, Method, MethodSettings};
 use chancery::engine::{CertificateQuery, Engine, Root};
 use chancery::front::acme::Acme;
 use chancery::store::MemoryStore;
@@ -35,12 +35,17 @@ pub(crate) struct Office {
 impl Office {
     /// Opens; nothing, aloud, if the machine lacks the name server outside CI.
     pub(crate) async fn open() -> Option<Self> {
-        Self::with(AcmeSettings { networks: AcmeNetworks::AlsoPrivate, ..AcmeSettings::default() }).await
+        Some(Self::with(Names::start()?, (free_port(), free_port())).await)
     }
 
-    pub(crate) async fn with(settings: AcmeSettings) -> Option<Self> {
+    /// An office whose http-01 challenges the name server answers itself.
+    pub(crate) async fn answering_by_names() -> Option<Self> {
         let names = Names::start()?;
-        let (http_port, tls_port) = (free_port(), free_port());
+        let ports = (names.http_port, names.tls_port);
+        Some(Self::with(names, ports).await)
+    }
+
+    async fn with(names: Names, (http_port, tls_port): (u16, u16)) -> Self {
         let network = NetworkSettings {
             resolvers: vec![names.resolver],
             http_port,
@@ -53,18 +58,19 @@ impl Office {
         let builder = world::builder(MemoryStore::new(), &clock, 1).clock(SystemClock).challenge_verifier(verifier);
         let world = World::of(builder, clock).await;
         let (application, profile) = (world.application.id, world.profile.id);
+        let settings = AcmeSettings { networks: AcmeNetworks::AlsoPrivate, ..AcmeSettings::default() };
         let acme = MethodSettings::Acme(Some(settings));
         world.engine.acting_as(user("alice")).set_method(application, profile, acme).await.unwrap();
 
         let desk = TempDir::new().unwrap();
-        std::fs::write(desk.path().join("root.pem"), world.root.chain_pem()).unwrap();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let base = format!("https://localhost:{}/acme", listener.local_addr().unwrap().port());
         let front = Acme::new(&world.engine, &base).unwrap();
         let directory = front.directory(application, profile);
-        serve(listener, front, &world).await;
+        let root = serve(listener, front, &world).await;
+        std::fs::write(desk.path().join("root.pem"), root).unwrap();
         work(world.engine.clone());
-        Some(Self { world, names, http_port, tls_port, directory, desk })
+        Self { world, names, http_port, tls_port, directory, desk }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -81,9 +87,9 @@ impl Office {
 
     /// The certificates of ACME clients, the latest first.
     pub(crate) async fn certificates(&self) -> Vec<CertificateRecord> {
-        let page = self.world.session("alice").certificates(&CertificateQuery::default(), None).await.unwrap();
-        let ours = |record: &CertificateRecord| record.content.sans.iter().any(|san| san.to_string().contains("localhost"));
-        page.items.into_iter().filter(|record| !ours(record)).collect()
+        let query = CertificateQuery { application: Some(self.world.application.id), ..CertificateQuery::default() };
+        let page = self.world.session("alice").certificates(&query, None).await.unwrap();
+        page.items.into_iter().filter(|record| record.method == Some(Method::Acme)).collect()
     }
 
     /// A script that publishes TXT records, for clients that call one: `name` and `value` are what the shell knows them by.
@@ -120,8 +126,8 @@ fn value_of(san: &str) -> String {
     san.split_once(':').map_or(san, |(_, value)| value).to_owned()
 }
 
-/// Serves with a certificate of its own CA.
-async fn serve(listener: TcpListener, front: Acme, world: &World) {
+/// Serves with a certificate of its own CA, whose root is given, in PEM.
+async fn serve(listener: TcpListener, front: Acme, world: &World) -> String {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let issued = world.issue("localhost").await;
     let key = issued.private_key.as_ref().unwrap().pkcs8_der().expose().to_vec();
@@ -131,6 +137,7 @@ async fn serve(listener: TcpListener, front: Acme, world: &World) {
     let service = app.into_make_service_with_connect_info::<SocketAddr>();
     listener.set_nonblocking(true).unwrap();
     tokio::spawn(axum_server::from_tcp_rustls(listener, config).unwrap().serve(service));
+    issued.chain.root().unwrap().pem()
 }
 
 fn work(engine: Engine) {

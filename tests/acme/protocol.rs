@@ -199,7 +199,7 @@ async fn from_order_to_certificate() {
     let valid = client.finalize(&ready, &["B.example.com", "a.example.com"]).await.good(200);
     assert_eq!(valid["status"], "valid");
     let chain = client.read(valid["certificate"].as_str().unwrap()).await.text();
-    assert_eq!(chain.matches("BEGIN CERTIFICATE").count(), 1, "the root is left out");
+    assert_eq!(chain.matches("BEGIN CERTIFICATE").count(), 2, "with its root, for there is nothing between");
     assert_eq!(client.read(&url).await.good(200)["certificate"], valid["certificate"]);
 
     let stranger = scene.account().await;

@@ -28,12 +28,14 @@ pub(super) async fn alternate(call: &Call, arrival: &Arrival) -> Result<Reply, F
     }
 }
 
-/// A chain without its root, which clients have or must not take from here, and links to the others.
+/// A chain without its root, which clients have or must not take from here, and links to the others. Where there is nothing
+/// between the certificate and the root, the root is there: clients such as certbot take no chain of one.
 async fn chain(call: &Call, arrival: &Arrival, number: usize) -> Result<Reply, Fault> {
     let (account, id): (_, CertificateId) = (arrival.reads()?, call.id(0)?);
     let chains = call.server.certificate(account, id).await?.chains;
     let chosen = chains.get(number).ok_or_else(nowhere)?;
-    let reply = Reply::text("application/pem-certificate-chain", chosen.pem(Root::Exclude));
+    let root = if chosen.certificates(Root::Exclude).count() > 1 { Root::Exclude } else { Root::Include };
+    let reply = Reply::text("application/pem-certificate-chain", chosen.pem(root));
     let others = (0..chains.len()).filter(|other| *other != number);
     Ok(others.fold(reply, |reply, other| match other {
         0 => reply.link(&call.place.certificate(id), "alternate"),
