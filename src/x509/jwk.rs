@@ -83,11 +83,7 @@ impl PublicKey {
             }
             algorithm if algorithm.is_rsa() => {
                 let (n, e) = rsa_numbers(bits).ok()?;
-                return Some(format!(
-                    r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#,
-                    BASE64URL.encode(e),
-                    BASE64URL.encode(n)
-                ));
+                return Some(format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, BASE64URL.encode(e), BASE64URL.encode(n)));
             }
             _ => return None,
         };
@@ -141,10 +137,12 @@ mod tests {
     /// The key of RFC 8037 appendix A.2 with the thumbprint of A.3.
     #[test]
     fn the_example_of_edwards_curves() {
-        let key = PublicKey::from_jwk(
-            r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#,
+        let key =
+            PublicKey::from_jwk(r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#);
+        assert_eq!(
+            BASE64URL.encode(key.unwrap().jwk_thumbprint().unwrap()),
+            "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
         );
-        assert_eq!(BASE64URL.encode(key.unwrap().jwk_thumbprint().unwrap()), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
     }
 
     #[test]

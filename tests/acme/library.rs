@@ -12,11 +12,8 @@ use crate::office::Office;
 async fn account(office: &Office) -> Account {
     let (kid, secret) = office.binding().await;
     let binding = ExternalAccountKey::new(kid, &decoded(&secret));
-    let new = NewAccount {
-        contact: &["mailto:ops@example.com"],
-        terms_of_service_agreed: true,
-        only_return_existing: false,
-    };
+    let new =
+        NewAccount { contact: &["mailto:ops@example.com"], terms_of_service_agreed: true, only_return_existing: false };
     let builder = Account::builder_with_root(office.path("root.pem")).unwrap();
     builder.create(&new, office.directory.clone(), Some(&binding)).await.unwrap().0
 }

@@ -90,9 +90,7 @@ fn with_bytes(change: impl Fn(Vec<u8>) -> Sent + 'static) -> Spoil {
 
 fn spoils() -> Vec<(&'static str, u16, &'static str, Spoil)> {
     let with_media = |media| with_bytes(move |body| Sent { media, body });
-    let remove = |member: &'static str| {
-        with_header(move |header| drop(header.as_object_mut().unwrap().remove(member)))
-    };
+    let remove = |member: &'static str| with_header(move |header| drop(header.as_object_mut().unwrap().remove(member)));
     let set = |member: &'static str, value: Value| with_header(move |header| header[member] = value.clone());
     let algorithm = |name: &'static str| set("alg", name.into());
     let stranger = Key::new();
@@ -109,11 +107,26 @@ fn spoils() -> Vec<(&'static str, u16, &'static str, Spoil)> {
         ("no media type", 415, "malformed", with_media(None)),
         ("no body", 400, "malformed", with_bytes(|_| jose(""))),
         ("half a body", 400, "malformed", with_bytes(|body| jose(String::from_utf8_lossy(&body[..body.len() / 2])))),
-        ("two bodies", 400, "malformed", with_bytes(|body| jose(String::from_utf8([&*body, &*body].concat()).unwrap()))),
-        ("not UTF-8", 400, "malformed", with_bytes(|_| Sent { media: Some("application/jose+json"), body: vec![0xff] })),
+        (
+            "two bodies",
+            400,
+            "malformed",
+            with_bytes(|body| jose(String::from_utf8([&*body, &*body].concat()).unwrap())),
+        ),
+        (
+            "not UTF-8",
+            400,
+            "malformed",
+            with_bytes(|_| Sent { media: Some("application/jose+json"), body: vec![0xff] }),
+        ),
         ("too long", 413, "malformed", with_bytes(|_| jose(" ".repeat(200 * 1024)))),
         ("general serialization", 400, "malformed", with_body(|body| *body = json!({ "signatures": [body] }))),
-        ("a list", 400, "malformed", with_body(|body| *body = json!([body["protected"], body["payload"], body["signature"]]))),
+        (
+            "a list",
+            400,
+            "malformed",
+            with_body(|body| *body = json!([body["protected"], body["payload"], body["signature"]])),
+        ),
         ("unprotected header", 400, "malformed", with_body(|body| body["header"] = json!({ "kid": "x" }))),
         ("padding", 400, "malformed", with_body(|body| body["payload"] = "e30=".into())),
         ("another payload", 400, "malformed", with_body(|body| body["payload"] = encoded(r#"{"x":1}"#).into())),
@@ -125,9 +138,24 @@ fn spoils() -> Vec<(&'static str, u16, &'static str, Spoil)> {
         ("made-up nonce", 400, "badNonce", set("nonce", encoded([7; 28]).into())),
         ("nonce of no text", 400, "malformed", set("nonce", 7.into())),
         ("no URL", 400, "malformed", remove("url")),
-        ("another URL", 403, "unauthorized", with_header(|header| header["url"] = format!("{}x", header["url"].as_str().unwrap()).into())),
-        ("URL of another host", 403, "unauthorized", with_header(|header| header["url"] = header["url"].as_str().unwrap().replace("ca.", "cb.").into())),
-        ("URL without TLS", 403, "unauthorized", with_header(|header| header["url"] = header["url"].as_str().unwrap().replace("https:", "http:").into())),
+        (
+            "another URL",
+            403,
+            "unauthorized",
+            with_header(|header| header["url"] = format!("{}x", header["url"].as_str().unwrap()).into()),
+        ),
+        (
+            "URL of another host",
+            403,
+            "unauthorized",
+            with_header(|header| header["url"] = header["url"].as_str().unwrap().replace("ca.", "cb.").into()),
+        ),
+        (
+            "URL without TLS",
+            403,
+            "unauthorized",
+            with_header(|header| header["url"] = header["url"].as_str().unwrap().replace("https:", "http:").into()),
+        ),
         ("no algorithm", 400, "malformed", remove("alg")),
         ("algorithm none", 400, "badSignatureAlgorithm", algorithm("none")),
         ("algorithm HS256", 400, "badSignatureAlgorithm", algorithm("HS256")),
@@ -135,14 +163,24 @@ fn spoils() -> Vec<(&'static str, u16, &'static str, Spoil)> {
         ("algorithm of another curve", 400, "badSignatureAlgorithm", algorithm("ES384")),
         ("crit", 400, "malformed", set("crit", json!(["exp"]))),
         ("b64", 400, "malformed", set("b64", false.into())),
-        ("jwk and kid", 400, "malformed", with_header(|header| {
-            header["kid"] = "https://ca.example.com/acme/account/1".into();
-            header["jwk"] = Key::new().jwk();
-        })),
-        ("neither jwk nor kid", 400, "malformed", with_header(|header| {
-            header.as_object_mut().unwrap().remove("kid");
-            header.as_object_mut().unwrap().remove("jwk");
-        })),
+        (
+            "jwk and kid",
+            400,
+            "malformed",
+            with_header(|header| {
+                header["kid"] = "https://ca.example.com/acme/account/1".into();
+                header["jwk"] = Key::new().jwk();
+            }),
+        ),
+        (
+            "neither jwk nor kid",
+            400,
+            "malformed",
+            with_header(|header| {
+                header.as_object_mut().unwrap().remove("kid");
+                header.as_object_mut().unwrap().remove("jwk");
+            }),
+        ),
     ]
 }
 
@@ -154,10 +192,15 @@ fn spoils_of_keys(good: &Good) -> Vec<(&'static str, u16, &'static str, Spoil)> 
     let with_jwk = |change: fn(&mut Value)| with_header(move |header| change(&mut header["jwk"]));
     if good.brings_key {
         return vec![
-            ("kid instead of jwk", 400, "malformed", with_header(|header| {
-                header.as_object_mut().unwrap().remove("jwk");
-                header["kid"] = "https://ca.example.com/acme/account/1".into();
-            })),
+            (
+                "kid instead of jwk",
+                400,
+                "malformed",
+                with_header(|header| {
+                    header.as_object_mut().unwrap().remove("jwk");
+                    header["kid"] = "https://ca.example.com/acme/account/1".into();
+                }),
+            ),
             ("private key", 400, "badPublicKey", with_jwk(|jwk| jwk["d"] = encoded([7; 32]).into())),
             ("no point", 400, "badPublicKey", with_jwk(|jwk| jwk["x"] = encoded([7; 32]).into())),
             ("unknown curve", 400, "badPublicKey", with_jwk(|jwk| jwk["crv"] = "secp256k1".into())),
@@ -170,11 +213,16 @@ fn spoils_of_keys(good: &Good) -> Vec<(&'static str, u16, &'static str, Spoil)> 
         ("no account", 400, "accountDoesNotExist", kid(|_| "1".to_owned())),
     ];
     if good.name != "revokeCert" {
-        spoils.push(("jwk instead of kid", 400, "malformed", Box::new(|client: &Client, good: &Good, mut header: Value| {
-            header.as_object_mut().unwrap().remove("kid");
-            header["jwk"] = client.key.jwk();
-            jose(client.sign(&header, &good.payload))
-        }) as Spoil));
+        spoils.push((
+            "jwk instead of kid",
+            400,
+            "malformed",
+            Box::new(|client: &Client, good: &Good, mut header: Value| {
+                header.as_object_mut().unwrap().remove("kid");
+                header["jwk"] = client.key.jwk();
+                jose(client.sign(&header, &good.payload))
+            }) as Spoil,
+        ));
     }
     spoils
 }
@@ -257,5 +305,4 @@ async fn other_methods_are_refused() {
         let url = client.url("newNonce").replace("new-nonce", path);
         assert_eq!(client.get(&url).await.problem(), (404, "malformed".to_owned()), "{path}");
     }
-
 }

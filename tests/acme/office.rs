@@ -10,7 +10,7 @@ use axum_server::tls_rustls::RustlsConfig;
 use chancery::challenge::{NetworkSettings, NetworkVerifier};
 use chancery::clock::{ManualClock, SystemClock};
 use chancery::domain::acme::{BindingSpec, BindingUses};
-use chancery::domain::{AcmeNetworks, AcmeSettings, CertificateRecord, Method, MethodSettings};
+use chancery::domain::{AcmeNetworks, AcmeSettings, CertificateRecord, CertificateStatus, Method, MethodSettings};
 use chancery::engine::{CertificateQuery, Engine, Root};
 use chancery::front::acme::Acme;
 use chancery::store::MemoryStore;
@@ -90,6 +90,19 @@ impl Office {
         let query = CertificateQuery { application: Some(self.world.application.id), ..CertificateQuery::default() };
         let page = self.world.session("alice").certificates(&query, None).await.unwrap();
         page.items.into_iter().filter(|record| record.method == Some(Method::Acme)).collect()
+    }
+
+    /// Waits until every certificate of ACME clients is revoked.
+    pub(crate) async fn all_revoked(&self) {
+        for _ in 0..200 {
+            let is_revoked =
+                |record: &CertificateRecord| record.status_at(OffsetDateTime::now_utc()) == CertificateStatus::Revoked;
+            if self.certificates().await.iter().all(is_revoked) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("not revoked: {:?}", self.certificates().await);
     }
 
     /// A script that publishes TXT records, for clients that call one: `name` and `value` are what the shell knows them by.

@@ -1,8 +1,8 @@
 //! RFC 8555 and its companions, step by step over the router.
 
+use chancery::challenge::scripted::Answer;
 use chancery::domain::acme::{BindingSpec, ChallengeKind, ValidationFault};
 use chancery::domain::{AcmeChecks, AcmeLimits, AcmeSettings, Span};
-use chancery::challenge::scripted::Answer;
 use chancery::front::Rate;
 use chancery::front::acme::AcmeBounds;
 use http::Method;
@@ -395,7 +395,10 @@ async fn profiles_are_chosen_by_name() {
 
 #[tokio::test]
 async fn limits_are_told_with_a_time() {
-    let limits = AcmeLimits { orders_per_account: Some(chancery::domain::Rate { count: 2, per: Span::hours(1) }), ..AcmeLimits::default() };
+    let limits = AcmeLimits {
+        orders_per_account: Some(chancery::domain::Rate { count: 2, per: Span::hours(1) }),
+        ..AcmeLimits::default()
+    };
     let scene = Scene::with(AcmeSettings { limits, ..unbound() }).await;
     let client = scene.account().await;
     for name in ["a.example.com", "b.example.com"] {
@@ -420,7 +423,8 @@ async fn addresses_have_limits() {
     let router = mounted(acme(&scene.world.engine).bounds(few).client_address(place));
     let client = Client { router, ..scene.client().await };
     let ask = async |address: &str| {
-        let request = http::Request::get(scene.directory.strip_prefix(HOST).unwrap()).header("x-forwarded-for", address);
+        let request =
+            http::Request::get(scene.directory.strip_prefix(HOST).unwrap()).header("x-forwarded-for", address);
         client.send(request.body(axum::body::Body::empty()).unwrap()).await
     };
     for _ in 0..3 {

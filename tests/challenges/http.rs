@@ -65,7 +65,11 @@ async fn what_is_asked_and_what_is_let_pass() {
     let Some(names) = Names::start() else { return };
     let server = serve("127.0.0.1:0", |line, host| {
         let is_right = line == format!("GET {PATH} HTTP/1.1") && host.starts_with("www.example.com:");
-        ok(if is_right { concat!("DGyRejmCefe7v4NfDGDKfA.9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI", " \r\n\n") } else { "" })
+        ok(if is_right {
+            concat!("DGyRejmCefe7v4NfDGDKfA.9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI", " \r\n\n")
+        } else {
+            ""
+        })
     });
     let verifier = asking(&names, server.port());
     verifier.verify(&challenge(ChallengeKind::Http01, dns("www.example.com"))).await.unwrap();
@@ -169,7 +173,8 @@ async fn nobody_inside_is_asked_unless_the_attachment_allows() {
             Identifier::ip("::1").unwrap(),
             Identifier::ip("fd00::1").unwrap(),
         ] {
-            let challenge = chancery::challenge::Challenge { networks: Networks::Public, ..challenge(kind, identifier) };
+            let challenge =
+                chancery::challenge::Challenge { networks: Networks::Public, ..challenge(kind, identifier) };
             assert_eq!(fault(&verifier, &challenge).await, ValidationFault::RejectedIdentifier, "{challenge:?}");
         }
     }

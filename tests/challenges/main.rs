@@ -1,10 +1,10 @@
 //! The network verifier against servers of other people's, and against servers that do what they should not.
 #![allow(clippy::unwrap_used, reason = "tests fail on it")]
 
-#[path = "../support/mod.rs"]
-mod support;
 #[path = "../support/names.rs"]
 mod names;
+#[path = "../support/mod.rs"]
+mod support;
 
 mod caa;
 mod dns;
@@ -13,9 +13,7 @@ mod tls;
 
 use std::time::Duration;
 
-use chancery::challenge::{
-    Challenge, ChallengeFailure, ChallengeVerifier, NetworkSettings, NetworkVerifier, Networks,
-};
+use chancery::challenge::{Challenge, ChallengeFailure, ChallengeVerifier, NetworkSettings, NetworkVerifier, Networks};
 use chancery::domain::acme::{ChallengeKind, Identifier, ValidationFault};
 use names::Names;
 

@@ -119,8 +119,7 @@ async fn certificates_that_prove_nothing() {
         let certificate = of(&["www.example.com"], identifier(&digest)).signed_by(&subject, &issuer).unwrap();
         Shown { certificate: certificate.into(), ..shown(of(&[], None), subject) }
     };
-    let other_protocol =
-        Shown { protocol: b"http/1.1", ..shown(of(&["www.example.com"], identifier(&digest)), key()) };
+    let other_protocol = Shown { protocol: b"http/1.1", ..shown(of(&["www.example.com"], identifier(&digest)), key()) };
     use ValidationFault::{IncorrectResponse, Tls};
     for (what, shown, expected) in [
         ("another digest", shown(of(&["www.example.com"], identifier(&[7; 32])), key()), IncorrectResponse),

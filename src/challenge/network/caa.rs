@@ -37,8 +37,7 @@ fn judge(records: &[CAA], check: &CaaCheck) -> Result<(), &'static str> {
     }
     let of = |tag: &'static str| records.iter().filter(move |record| is(record, tag)).peekable();
     let mut wild = of("issuewild");
-    let mut relevant =
-        if check.name.is_wildcard() && wild.peek().is_some() { wild } else { of("issue") };
+    let mut relevant = if check.name.is_wildcard() && wild.peek().is_some() { wild } else { of("issue") };
     if relevant.peek().is_none() || relevant.any(|record| permits(&record.value, check)) {
         return Ok(());
     }

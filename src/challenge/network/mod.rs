@@ -152,11 +152,14 @@ mod tests {
 
     #[test]
     fn addresses_inside_are_left_out() {
-        let all: Vec<IpAddr> = ["::1", "2606:4700::1111", "10.0.0.1", "1.1.1.1"].map(|text| text.parse().unwrap()).into();
+        let all: Vec<IpAddr> =
+            ["::1", "2606:4700::1111", "10.0.0.1", "1.1.1.1"].map(|text| text.parse().unwrap()).into();
         let public = permitted(all.clone(), Networks::Public, "a").unwrap();
         assert_eq!(public, [all[1], all[3]]);
         assert_eq!(permitted(all.clone(), Networks::AlsoPrivate, "a").unwrap(), all);
         let inside = permitted(vec![all[0], all[2]], Networks::Public, "a").unwrap_err();
-        assert!(matches!(inside, ChallengeFailure::Failed(error) if error.fault == ValidationFault::RejectedIdentifier));
+        assert!(
+            matches!(inside, ChallengeFailure::Failed(error) if error.fault == ValidationFault::RejectedIdentifier)
+        );
     }
 }

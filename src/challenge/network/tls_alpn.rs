@@ -34,7 +34,8 @@ async fn connect(
     identifier: &Identifier,
 ) -> Result<TcpStream, ChallengeFailure> {
     let port = verifier.settings.tls_port;
-    let first_of_each = [addresses.iter().find(|address| address.is_ipv6()), addresses.iter().find(|one| one.is_ipv4())];
+    let first_of_each =
+        [addresses.iter().find(|address| address.is_ipv6()), addresses.iter().find(|one| one.is_ipv4())];
     let chosen: Vec<_> = first_of_each.into_iter().flatten().collect();
     let patience = verifier.settings.timeout / (chosen.len() as u32 + 1);
     for address in chosen {
@@ -63,13 +64,16 @@ async fn shake_hands(stream: TcpStream, identifier: &Identifier) -> Result<Vec<u
 fn not_shaken(error: &io::Error) -> ChallengeFailure {
     let tls = error.get_ref().is_some_and(|inner| inner.is::<Error>());
     match tls {
-        true => failed(ValidationFault::Tls, format!("the handshake failed: {error}").chars().take(300).collect::<String>()),
+        true => {
+            failed(ValidationFault::Tls, format!("the handshake failed: {error}").chars().take(300).collect::<String>())
+        }
         false => failed(ValidationFault::Connection, "the connection broke off during the handshake"),
     }
 }
 
 fn config(shown: &Arc<Shown>) -> Result<ClientConfig, ChallengeFailure> {
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&shown.provider)).with_safe_default_protocol_versions();
+    let builder =
+        ClientConfig::builder_with_provider(Arc::clone(&shown.provider)).with_safe_default_protocol_versions();
     let builder = builder.map_err(|error| ChallengeFailure::unavailable(error.to_string()))?;
     let verifier: Arc<dyn ServerCertVerifier> = Arc::clone(shown) as _;
     let mut config = builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
@@ -117,9 +121,8 @@ impl Shown {
         let mapping = self.provider.signature_verification_algorithms.mapping;
         let mut candidates =
             mapping.iter().filter(|(scheme, _)| *scheme == signed.scheme).flat_map(|(_, algorithms)| algorithms.iter());
-        let verifies = candidates.any(|algorithm| {
-            algorithm.verify_signature(key.subject_public_key(), message, signed.signature()).is_ok()
-        });
+        let verifies = candidates
+            .any(|algorithm| algorithm.verify_signature(key.subject_public_key(), message, signed.signature()).is_ok());
         if verifies { Ok(HandshakeSignatureValid::assertion()) } else { Err(bad(CertificateError::BadSignature)) }
     }
 }

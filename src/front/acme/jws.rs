@@ -85,7 +85,8 @@ impl Jws {
     /// Verifies the signature under the key that the header must agree with.
     pub(super) fn verify(&self, key: &PublicKey) -> Result<(), AcmeProblem> {
         if algorithm_of(key) != Some(&self.header.algorithm) {
-            let detail = format!("`{}` is not the algorithm of a key of kind {}", self.header.algorithm, key.algorithm());
+            let detail =
+                format!("`{}` is not the algorithm of a key of kind {}", self.header.algorithm, key.algorithm());
             return Err(AcmeProblem::new(ProblemKind::BadSignatureAlgorithm, detail));
         }
         verify_jws(key, &self.signing_input, &self.signature)

@@ -7,9 +7,7 @@ use http::Uri;
 use http::uri::Scheme;
 
 use crate::domain::acme::ChallengeKind;
-use crate::domain::{
-    AcmeAccountId, AcmeAuthorizationId, AcmeOrderId, ApplicationId, CertificateId, ProfileId,
-};
+use crate::domain::{AcmeAccountId, AcmeAuthorizationId, AcmeOrderId, ApplicationId, CertificateId, ProfileId};
 use crate::engine::PageToken;
 
 /// A text is no URL to mount ACME at.
@@ -122,7 +120,9 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Base>().unwrap().to_string(), base);
         }
-        for text in ["", "/acme", "http://ca.example.com", "https://a@b/", "https://a/?b", "https://a/#b", "ca.example.com"] {
+        for text in
+            ["", "/acme", "http://ca.example.com", "https://a@b/", "https://a/?b", "https://a/#b", "ca.example.com"]
+        {
             assert!(text.parse::<Base>().is_err(), "{text}");
         }
     }

@@ -230,7 +230,8 @@ impl Call {
         }
         let most = self.desk.bounds.body;
         to_bytes(body, most).await.map_err(|error| {
-            let is_limit = std::error::Error::source(&error).is_some_and(|it| it.is::<http_body_util::LengthLimitError>());
+            let is_limit =
+                std::error::Error::source(&error).is_some_and(|it| it.is::<http_body_util::LengthLimitError>());
             match is_limit {
                 true => Fault::malformed(StatusCode::PAYLOAD_TOO_LARGE, format!("at most {most} bytes are taken")),
                 false => Fault::malformed(StatusCode::BAD_REQUEST, "the body did not arrive whole"),

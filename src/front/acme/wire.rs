@@ -6,10 +6,10 @@ use time::OffsetDateTime;
 
 use super::place::Place;
 use super::problem::Told;
+use crate::domain::acme::AcmeProblem;
 use crate::domain::acme::{
     Account, Authorization, Challenge, ChallengeKind, ChallengeState, IdentifierSpec, RenewalInfo,
 };
-use crate::domain::acme::AcmeProblem;
 use crate::engine::acme::{AuthorizationView, OrderView};
 
 #[derive(Deserialize)]
