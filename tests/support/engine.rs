@@ -27,6 +27,12 @@ pub(crate) const START: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
 
 /// Every kind of document that the engine writes.
 pub(crate) const KINDS: &[&str] = &[
+    "acme_account",
+    "acme_authorization",
+    "acme_binding",
+    "acme_meter",
+    "acme_nonce_key",
+    "acme_order",
     "alert",
     "alert_watch",
     "alert_window",
