@@ -28,7 +28,9 @@ pub use answers::{
 use super::context::Context;
 use super::error::Error;
 use super::query::{Page, PageToken};
-use crate::domain::acme::{Account, AccountKey, AcmeProblem, Binding, CertId, ChallengeKind, RenewalInfo};
+#[cfg(feature = "acme")]
+use crate::domain::acme::Binding;
+use crate::domain::acme::{Account, AccountKey, AcmeProblem, CertId, ChallengeKind, RenewalInfo};
 use crate::domain::{AcmeAccountId, AcmeAuthorizationId, AcmeOrderId, ApplicationId, CertificateId, ProfileId};
 use crate::sealer::Secret;
 use crate::x509::RevocationReason;

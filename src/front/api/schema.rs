@@ -106,7 +106,7 @@ texts! {
     Lead: "How long before the end, `30d`, or the part of its life after which, `2/3`.", "^.+$";
     LocalTime: "What a local clock shows, `00:00` to `24:00`.", "^[0-9]{2}:[0-9]{2}$";
     NameTemplate: "Text with placeholders, `web-{lineage}`.", "^.+$";
-    Principal: "`user:…`, `machine:…` or `group:…`.", "^(user|machine|group|system):";
+    Principal: "`user:…`, `machine:…`, `group:…`, or what the engine acts as.", "^(user|machine|group|system|acme):";
     Serial: "A serial number in hex.", "^[0-9a-fA-F:]+$";
     Slug: "1 to 64 lower-case letters, digits, `-` and `_`.", "^[a-z0-9][a-z0-9_-]{0,63}$";
     Span: "A length of time: `90d`, `12h`, `30min`, or ISO 8601.", "^[0-9A-Za-z]+$";

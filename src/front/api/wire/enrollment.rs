@@ -119,7 +119,9 @@ impl MethodBody for AcmeBody {
                 Err(Problem::new(Code::InvalidValue, said).with([Fault::said("skipEabBinding", "conflict", said)]))
             }
         };
-        Ok(MethodSettings::Acme(body.map(checks).transpose()?.map(|checks| AcmeSettings { checks })))
+        Ok(MethodSettings::Acme(
+            body.map(checks).transpose()?.map(|checks| AcmeSettings { checks, ..AcmeSettings::default() }),
+        ))
     }
 }
 
