@@ -223,7 +223,11 @@ pub(super) fn read<'a, T: Deserialize<'a>>(json: &'a [u8], otherwise: &str) -> R
     if json.trim_ascii_start().first() != Some(&b'{') {
         return Err(malformed(otherwise));
     }
-    serde_json::from_slice(json).map_err(|error| malformed(format!("{otherwise}: {error}")))
+    serde_json::from_slice(json).map_err(|error| {
+        // The reader shows the value that it stumbled over, however long it is.
+        let shown: String = error.to_string().chars().take(200).collect();
+        malformed(format!("{otherwise}: {shown}"))
+    })
 }
 
 fn decode(text: &str, member: &str) -> Result<Vec<u8>, AcmeProblem> {
