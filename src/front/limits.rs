@@ -6,8 +6,9 @@ use std::sync::{Mutex, PoisonError};
 
 use time::{Duration, OffsetDateTime};
 
+use crate::domain::Principal;
+
 /// What a front takes of one request, and of one principal.
-#[cfg(feature = "api")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// The longest body, in bytes. A certificate request alone may have 64 KiB.
@@ -20,7 +21,6 @@ pub struct Limits {
     pub writes: Rate,
 }
 
-#[cfg(feature = "api")]
 impl Default for Limits {
     /// 256 KiB, 100 entries, 6000 reads and 1200 writes a minute.
     fn default() -> Self {
@@ -43,31 +43,44 @@ impl Rate {
     pub const UNBOUNDED: Self = Self { per_minute: 0, burst: 0 };
 }
 
-/// Counts by the generic cell rate algorithm: one instant for each of those who are counted, kept in this process.
+/// What is counted together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Class {
+    Reads,
+    Writes,
+}
+
+/// Counts by the generic cell rate algorithm: one instant for each principal, or whoever else is bounded, and class, kept in
+/// this process.
 #[derive(Debug)]
-pub(super) struct Meter<K>(Mutex<HashMap<K, OffsetDateTime>>);
+pub(super) struct Meter<K = Principal> {
+    limits: Limits,
+    theirs: Mutex<HashMap<(K, Class), OffsetDateTime>>,
+}
 
 /// How many are remembered before those who have nothing to wait for are forgotten.
 const REMEMBERED: usize = 10_000;
 
-impl<K> Default for Meter<K> {
-    fn default() -> Self {
-        Self(Mutex::default())
+impl<K: Clone + Eq + Hash> Meter<K> {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self { limits, theirs: Mutex::default() }
     }
-}
 
-impl<K: Eq + Hash> Meter<K> {
     /// Lets one request pass, or says how long to wait.
-    pub(super) fn admit(&self, who: K, rate: Rate, now: OffsetDateTime) -> Result<(), Duration> {
+    pub(super) fn admit(&self, who: &K, class: Class, now: OffsetDateTime) -> Result<(), Duration> {
+        let rate = match class {
+            Class::Reads => self.limits.reads,
+            Class::Writes => self.limits.writes,
+        };
         if rate.per_minute == 0 {
             return Ok(());
         }
-        let mut theirs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut theirs = self.theirs.lock().unwrap_or_else(PoisonError::into_inner);
         if theirs.len() >= REMEMBERED {
             theirs.retain(|_, full_at| *full_at > now);
         }
         let interval = Duration::MINUTE / rate.per_minute;
-        let full_at = theirs.entry(who).or_insert(now);
+        let full_at = theirs.entry((who.clone(), class)).or_insert(now);
         let next = (*full_at).max(now) + interval;
         let wait = next - now - interval * rate.burst.max(1);
         if wait.is_positive() {
@@ -87,30 +100,31 @@ mod tests {
     #[test]
     fn a_burst_passes_and_then_one_each_interval() {
         let rate = Rate { per_minute: 60, burst: 3 };
-        let meter = Meter::default();
+        let meter = Meter::new(Limits { reads: rate, writes: Rate::UNBOUNDED, ..Limits::default() });
+        let (alice, bob): (Principal, Principal) = ("user:alice".parse().unwrap(), "user:bob".parse().unwrap());
         let now = datetime!(2026-01-01 0:00 UTC);
         for _ in 0..3 {
-            meter.admit("alice", rate, now).unwrap();
+            meter.admit(&alice, Class::Reads, now).unwrap();
         }
-        assert_eq!(meter.admit("alice", rate, now), Err(Duration::SECOND));
-        meter.admit("bob", rate, now).unwrap();
+        assert_eq!(meter.admit(&alice, Class::Reads, now), Err(Duration::SECOND));
+        meter.admit(&bob, Class::Reads, now).unwrap();
         for _ in 0..100 {
-            meter.admit("alice", Rate::UNBOUNDED, now).unwrap();
+            meter.admit(&alice, Class::Writes, now).unwrap();
         }
-        meter.admit("alice", rate, now + Duration::SECOND).unwrap();
-        assert!(meter.admit("alice", rate, now + Duration::SECOND).is_err());
+        meter.admit(&alice, Class::Reads, now + Duration::SECOND).unwrap();
+        assert!(meter.admit(&alice, Class::Reads, now + Duration::SECOND).is_err());
         // A clock that is set back makes nobody wait longer than the burst takes.
-        assert!(meter.admit("bob", rate, now - Duration::SECOND).is_ok());
+        assert!(meter.admit(&bob, Class::Reads, now - Duration::SECOND).is_ok());
     }
 
     #[test]
     fn those_who_do_not_wait_are_forgotten() {
-        let meter = Meter::default();
+        let meter: Meter = Meter::new(Limits::default());
         let now = datetime!(2026-01-01 0:00 UTC);
         for number in 0..REMEMBERED + 5 {
-            let rate = Rate { per_minute: 6000, burst: 600 };
-            meter.admit(number, rate, now + Duration::MINUTE * number as u32).unwrap();
+            let who = format!("machine:{number}").parse().unwrap();
+            meter.admit(&who, Class::Reads, now + Duration::MINUTE * number as u32).unwrap();
         }
-        assert!(meter.0.lock().unwrap().len() < 10);
+        assert!(meter.theirs.lock().unwrap().len() < 10);
     }
 }

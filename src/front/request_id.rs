@@ -21,7 +21,7 @@ fn is_sane(id: &[u8]) -> bool {
 }
 
 fn made(engine: &Engine) -> HeaderValue {
-    let hex = engine.distinct::<12>().iter().fold(String::new(), |mut text, octet| {
+    let hex = engine.distinct().iter().fold(String::new(), |mut text, octet| {
         let _ = write!(text, "{octet:02x}");
         text
     });

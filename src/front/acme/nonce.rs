@@ -1,6 +1,6 @@
 //! Nonces (RFC 8555 section 6.5) that need no stored row and are good at every node.
 //!
-//! A nonce is the second of its making, eight random octets, and an HMAC-SHA256 of both, cut to 128 bits, under a key that all
+//! A nonce is the second of its making, twelve random octets, and an HMAC-SHA256 of both, cut to 128 bits, under a key that all
 //! nodes of one store share. Whoever has the key can tell that a nonce is real and how old it is; nothing is written down when one is
 //! given out, so that giving them out costs no memory, however many are asked for.
 //!
@@ -38,7 +38,7 @@ const PART: u32 = 60;
 /// How many spent nonces a node remembers: 16 MiB or so, at 50 a second for as long as they live.
 const REMEMBERED: usize = 200_000;
 
-const RANDOM: usize = 8;
+const RANDOM: usize = 12;
 const TAG: usize = 16;
 
 /// Makes nonces and takes them back.
@@ -153,7 +153,9 @@ mod tests {
     }
 
     fn numbered(number: u64) -> [u8; RANDOM] {
-        number.to_be_bytes()
+        let mut octets = [0; RANDOM];
+        octets[..8].copy_from_slice(&number.to_be_bytes());
+        octets
     }
 
     #[test]

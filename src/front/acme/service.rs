@@ -26,7 +26,8 @@ use super::{accounts, authorizations, certificates, directory, orders};
 use crate::domain::{ApplicationId, ProfileId};
 use crate::engine::Engine;
 use crate::engine::acme::AcmeServer;
-use crate::front::limits::Meter;
+use crate::front::Limits;
+use crate::front::limits::{Class, Meter};
 
 pub(super) const REPLAY_NONCE: HeaderName = HeaderName::from_static("replay-nonce");
 
@@ -37,15 +38,8 @@ pub(super) struct Desk {
     base: Base,
     bounds: AcmeBounds,
     addresses: ClientAddress,
-    meter: Meter<(IpAddr, Counted)>,
+    meter: Meter<IpAddr>,
     nonces: OnceLock<Nonces>,
-}
-
-/// What is counted together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Counted {
-    Requests,
-    NewAccounts,
 }
 
 /// A request that is being answered.
@@ -74,7 +68,8 @@ pub(super) fn router(desk: &Arc<Desk>) -> Router {
 
 impl Desk {
     pub(super) fn new(engine: Engine, base: Base, bounds: AcmeBounds, addresses: ClientAddress) -> Self {
-        Self { engine, base, bounds, addresses, meter: Meter::default(), nonces: OnceLock::new() }
+        let limits = Limits { reads: bounds.requests, writes: bounds.new_accounts, ..Limits::default() };
+        Self { engine, base, bounds, addresses, meter: Meter::new(limits), nonces: OnceLock::new() }
     }
 
     /// What was made from the key of the store, which is read once.
@@ -103,13 +98,9 @@ impl Desk {
         response
     }
 
-    fn admit(&self, address: Option<IpAddr>, counted: Counted) -> Result<(), Fault> {
-        let rate = match counted {
-            Counted::Requests => self.bounds.requests,
-            Counted::NewAccounts => self.bounds.new_accounts,
-        };
+    fn admit(&self, address: Option<IpAddr>, class: Class) -> Result<(), Fault> {
         let Some(address) = address else { return Ok(()) };
-        self.meter.admit((address, counted), rate, self.engine.now()).map_err(|wait| {
+        self.meter.admit(&address, class, self.engine.now()).map_err(|wait| {
             metrics::counter!("chancery_acme_rate_limited_total").increment(1);
             Fault::too_often(wait)
         })
@@ -158,7 +149,7 @@ fn read_path(mut params: Vec<String>, resource: Resource) -> Option<(Application
 async fn answer(call: &Call, resource: Resource, body: axum::body::Body) -> Result<Response, Fault> {
     // First, so that every refusal below bears a nonce.
     let nonces = call.desk.nonces(&call.server).await?;
-    call.desk.admit(call.address, Counted::Requests)?;
+    call.desk.admit(call.address, Class::Reads)?;
     let method = &call.parts.method;
     let is_read = matches!(*method, Method::GET | Method::HEAD);
     match resource.access() {
@@ -220,7 +211,7 @@ impl Call {
 
     /// Lets one more account be asked for.
     pub(super) fn admit_account(&self) -> Result<(), Fault> {
-        self.desk.admit(self.address, Counted::NewAccounts)
+        self.desk.admit(self.address, Class::Writes)
     }
 
     async fn receive(&self, body: axum::body::Body) -> Result<bytes::Bytes, Fault> {

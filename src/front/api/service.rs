@@ -16,9 +16,9 @@ use tracing::Instrument;
 use super::call::Arrival;
 use super::endpoint::Endpoint;
 use super::openapi;
-use crate::domain::{Actor, Principal};
+use crate::domain::Actor;
 use crate::engine::Engine;
-use crate::front::limits::Meter;
+use crate::front::limits::{Class, Meter};
 use crate::front::request_id::{REQUEST_ID, request_id};
 use crate::front::{Authenticator, Code, Limits, Problem, Unauthenticated};
 
@@ -28,14 +28,7 @@ pub(super) struct Desk {
     pub(super) engine: Engine,
     pub(super) authenticator: Arc<dyn Authenticator>,
     pub(super) limits: Limits,
-    pub(super) meter: Meter<(Principal, Class)>,
-}
-
-/// What is counted together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Class {
-    Reads,
-    Writes,
+    pub(super) meter: Meter,
 }
 
 type Placeholders = Result<RawPathParams, RawPathParamsRejection>;
@@ -51,6 +44,10 @@ pub(super) fn router(desk: Arc<Desk>, endpoints: Vec<Endpoint>) -> Router {
     let (lost, astray) = (Arc::clone(&desk), desk);
     let refuse = |desk: &Desk, headers: &HeaderMap, problem: Problem| {
         let id = request_id(headers, &desk.engine);
+        let status = problem.code.status().as_u16().to_string();
+        // One label for whatever is called by no endpoint's name.
+        let labels = [("endpoint", "none".to_owned()), ("method", "other".to_owned()), ("status", status)];
+        metrics::counter!("chancery_api_requests_total", &labels).increment(1);
         finished(problem_with(problem, &id), &id)
     };
     let nowhere = move |headers: HeaderMap| async move {
@@ -87,7 +84,9 @@ async fn serve(desk: &Desk, endpoint: &Endpoint, params: Placeholders, request: 
     };
     let status = response.status().as_u16().to_string();
     span.in_scope(|| tracing::debug!(status, "answered"));
-    metrics::counter!("chancery_api_requests_total", "endpoint" => endpoint.id, "status" => status).increment(1);
+    let method = endpoint.method.as_str().to_owned();
+    let labels = [("endpoint", endpoint.id.to_owned()), ("method", method), ("status", status)];
+    metrics::counter!("chancery_api_requests_total", &labels).increment(1);
     let took = (desk.engine.now() - begun).as_seconds_f64();
     metrics::histogram!("chancery_api_request_seconds", "endpoint" => endpoint.id).record(took);
     finished(response, &id)
@@ -125,11 +124,8 @@ impl Desk {
     }
 
     fn admit(&self, actor: &Actor, method: &Method) -> Result<(), Problem> {
-        let (class, rate) = match method.is_safe() {
-            true => (Class::Reads, self.limits.reads),
-            false => (Class::Writes, self.limits.writes),
-        };
-        self.meter.admit((actor.principal().clone(), class), rate, self.engine.now()).map_err(|wait| {
+        let class = if method.is_safe() { Class::Reads } else { Class::Writes };
+        self.meter.admit(actor.principal(), class, self.engine.now()).map_err(|wait| {
             metrics::counter!("chancery_api_rate_limited_total").increment(1);
             Problem::new(Code::RateLimited, "this principal has asked too often; see `Retry-After`").after(wait)
         })
