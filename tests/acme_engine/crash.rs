@@ -112,13 +112,15 @@ async fn whatever_fails_at_whichever_call_an_order_has_one_certificate() {
     for walk in WALKS {
         let calls = {
             let mut smooth = Walk::new(walk).await;
-            let before = [Verb::Commit, Verb::Get, Verb::Scan, Verb::Claim].map(|verb| (verb, smooth.store.calls(verb)));
+            let before =
+                [Verb::Commit, Verb::Get, Verb::Scan, Verb::Claim].map(|verb| (verb, smooth.store.calls(verb)));
             let valid = smooth.to_the_end("smooth").await;
             smooth.check(&valid, "smooth").await;
             before.map(|(verb, before)| (verb, before, smooth.store.calls(verb)))
         };
         for (verb, before, after) in calls {
-            let faults: &[Fault] = if verb == Verb::Commit { &FAULTS } else { &[Fault::CrashBefore, Fault::HangBefore] };
+            let faults: &[Fault] =
+                if verb == Verb::Commit { &FAULTS } else { &[Fault::CrashBefore, Fault::HangBefore] };
             for nth in before + 1..=after {
                 for fault in faults {
                     let label = format!("{walk:?}, {verb:?} {nth}: {fault:?}");
