@@ -7,7 +7,7 @@ pub mod clock;
 pub mod domain;
 pub mod engine;
 pub mod entropy;
-#[cfg(feature = "api")]
+#[cfg(any(feature = "acme", feature = "api", feature = "status"))]
 pub mod front;
 pub mod manual;
 pub mod notify;

@@ -8,6 +8,8 @@
 //! - [Syncs](syncs): who has places that certificates must reach.
 //! - [Events and alerts](alerts): who wants to be told, or to prove what was done.
 //! - The JSON API (`manual::api`, feature `api`): who asks for certificates over HTTP, or mounts it.
+//! - The console (`manual::console`, feature `console`): who gives people pages.
+//! - ACME (`manual::acme`, feature `acme`): who has clients that enroll by themselves.
 //! - [Due work](due_work): who runs it.
 //! - [PostgreSQL](postgres): who runs several nodes.
 //! - [Writing a store](stores): who has a database.
@@ -40,6 +42,14 @@ pub mod alerts {}
 #[cfg(feature = "api")]
 #[doc = include_str!("manual/api.md")]
 pub mod api {}
+
+#[cfg(feature = "console")]
+#[doc = include_str!("manual/console.md")]
+pub mod console {}
+
+#[cfg(feature = "acme")]
+#[doc = include_str!("manual/acme.md")]
+pub mod acme {}
 
 #[doc = include_str!("manual/due_work.md")]
 pub mod due_work {}

@@ -60,15 +60,26 @@ lint() {
   cargo clippy --all-targets --no-default-features -- -D warnings
 }
 
-# Crashes and simulated worlds over the durable stores: those that end in minutes.
+# Crashes and simulated worlds over every store that lasts, at once: each waits for its commits most of the time.
 over_other_stores() {
-  CHANCERY_TEST_STORE=sqlite cargo test --all-features --test crash --test crash_approvals --test crash_issuers \
-    --test crash_renewals
-  CHANCERY_TEST_STORE=postgres cargo test --all-features --test crash
-  local store
-  for store in sqlite postgres; do
-    CHANCERY_TEST_STORE=$store cargo test --all-features --test simulation worlds_in
+  local store failed=()
+  declare -A running
+  for store in sqlite postgres redb; do
+    over_store "$store" > "$work/$store" 2>&1 &
+    running[$store]=$!
   done
+  for store in "${!running[@]}"; do
+    wait "${running[$store]}" || failed+=("$store")
+    cat "$work/$store"
+  done
+  ((${#failed[@]} == 0)) || { echo "failed over ${failed[*]}"; return 1; }
+}
+
+over_store() {
+  export CHANCERY_TEST_STORE=$1
+  cargo test --all-features --test crash --test crash_approvals --test crash_issuers --test crash_renewals \
+    --test crash_syncs && cargo test --all-features --test revocation crash &&
+    cargo test --all-features --test simulation worlds_in
 }
 
 # As the tests have built them, with one set of features; those that count for minutes are built to be fast.
@@ -147,7 +158,7 @@ step "format of the fuzzers" cargo fmt --check --manifest-path fuzz/Cargo.toml
 step "lint" lint
 # With a smaller fleet than the 10,000 of the proof by processes: it shows the same in a part of the time.
 step "tests, all features" env NODES_CERTIFICATES="${NODES_CERTIFICATES:-2000}" cargo test --all-features
-step "crash tests and simulations over SQLite and PostgreSQL" over_other_stores
+step "crash tests and simulations over SQLite, PostgreSQL and the example's store" over_other_stores
 step "tests, pure Rust" cargo test --no-default-features
 step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --all-features --no-deps
 step "examples" run_examples

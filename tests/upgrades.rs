@@ -134,7 +134,7 @@ async fn a_store_of_an_older_schema_is_taken_over() {
     set(0);
     let engine = around.builder(SqliteStore::open(&path).unwrap(), 13).build().await.unwrap();
     drop(engine);
-    let refused = SqliteStore::open(&path).unwrap().prepare(&Schema { version: 0, kinds: &[] }).await;
+    let refused = SqliteStore::open(&path).unwrap().prepare(&Schema { version: 0, kinds: &[], lists: &[] }).await;
     assert_eq!(refused, Err(StoreError::Newer { found: SCHEMA, supported: 0 }), "it was raised");
 }
 
@@ -142,7 +142,7 @@ async fn a_store_of_an_older_schema_is_taken_over() {
 async fn a_later_schema_is_refused() {
     let (_directory, path, around) = copy(SCHEMA);
     let store = SqliteStore::open(&path).unwrap();
-    store.prepare(&Schema { version: SCHEMA + 1, kinds: &[] }).await.unwrap();
+    store.prepare(&Schema { version: SCHEMA + 1, kinds: &[], lists: &[] }).await.unwrap();
     let newer = StoreError::Newer { found: SCHEMA + 1, supported: SCHEMA };
     let refused = around.builder(store.clone(), 14).build().await.map(drop);
     assert!(matches!(&refused, Err(Error::Store(error)) if *error == newer), "{refused:?}");

@@ -131,14 +131,14 @@ async fn ocsp_over(store: impl Store, what: &str, target: f64) {
     let record = bench.renewing("asked.example.com").await;
     let own = bench.engine.issuer_certificate(bench.issuer.id).await.unwrap().unwrap();
     let request = ask(&Certificate::from_der(&own).unwrap(), &record.serial);
-    let first = bench.engine.ocsp(&request).await;
+    let first = bench.engine.ocsp(&request).await.der;
     assert!(first.len() > 100, "no answer: {first:02x?}");
     let key = [Key::new("certificate", record.id.to_string())];
     let limit = || async {
         black_box(store.inner.get(&key).await.unwrap());
     };
     let ours = || async {
-        black_box(bench.engine.ocsp(&request).await);
+        black_box(bench.engine.ocsp(&request).await.der);
     };
     let (ours, limit) = in_turn(1000, ours, limit).await;
     row(what, ours, ("one get", limit), target);

@@ -12,8 +12,13 @@ use async_trait::async_trait;
 use crate::crypto;
 use crate::domain::acme::{ChallengeKind, Identifier, ValidationError};
 
+#[cfg(feature = "acme")]
+mod network;
 #[cfg(feature = "conformance")]
 pub mod scripted;
+
+#[cfg(feature = "acme")]
+pub use network::{NetworkSettings, NetworkVerifier, NetworkVerifierError};
 
 /// Proves control of identifiers over the network.
 ///

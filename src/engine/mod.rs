@@ -17,6 +17,7 @@ mod catalog;
 mod context;
 mod deploy;
 mod due;
+mod endings;
 mod error;
 mod housekeeping;
 mod impact;
@@ -44,6 +45,7 @@ pub use builder::EngineBuilder;
 use context::Context;
 pub use deploy::{DeploymentCounts, SyncHealth, SyncStatus};
 pub use due::DueReport;
+pub use endings::{Endings, MOST_ENDINGS};
 pub use error::{Error, IssuerFault};
 pub use housekeeping::Retention;
 pub use impact::ImpactWalk;
@@ -51,12 +53,12 @@ pub use inventory::{Import, ImportOutcome};
 pub use outcome::{Chain, Issued, Outcome, Pending, PendingReason, Refusal, Root, SubjectKey};
 pub use query::{CertificateQuery, NameQuery, Page, PageToken};
 pub use renewal::RenewalView;
-pub use revocation::Crl;
+pub use revocation::{Crl, OcspReply};
 pub use schema::{Notification, NotificationChannel, PolicyRecord};
 pub use session::Session;
 pub use worker::Worker;
 
-use crate::domain::{Actor, ApplicationId, AuditHead, IssuerId, ProfileId};
+use crate::domain::{Actor, ApplicationId, AuditHead, IssuerId, ProfileId, Slug};
 
 /// Certificate lifecycle management over a host's own store, keys and destinations. Cheap to clone.
 ///
@@ -152,17 +154,37 @@ impl Engine {
     }
 
     /// What the engine's clock shows.
-    #[cfg(feature = "api")]
+    #[cfg(any(feature = "acme", feature = "api", feature = "status"))]
     pub(crate) fn now(&self) -> time::OffsetDateTime {
         self.context.now()
     }
 
     /// Random octets that tell one thing from another, and guard nothing.
-    #[cfg(feature = "api")]
+    #[cfg(any(feature = "acme", feature = "api"))]
     pub(crate) fn distinct(&self) -> [u8; 12] {
         let mut octets = [0; 12];
         let _ = self.context.entropy.fill(&mut octets);
         octets
+    }
+
+    /// Octets that nobody can guess.
+    #[cfg(feature = "console")]
+    pub(crate) fn unguessable<const N: usize>(&self) -> Result<[u8; N], Error> {
+        let mut octets = [0; N];
+        self.context.entropy.fill(&mut octets)?;
+        Ok(octets)
+    }
+
+    /// Seals something for a client to keep, as the sealer seals private keys.
+    #[cfg(feature = "console")]
+    pub(crate) async fn seal(&self, secret: &crate::sealer::Secret, bound_to: &str) -> Result<Vec<u8>, Error> {
+        Ok(self.context.sealer.seal(secret, bound_to, self.unguessable()?).await?)
+    }
+
+    /// Opens what a client kept.
+    #[cfg(feature = "console")]
+    pub(crate) async fn unseal(&self, envelope: &[u8], bound_to: &str) -> Result<crate::sealer::Secret, Error> {
+        Ok(self.context.sealer.open(envelope, bound_to).await?)
     }
 
     /// A length of time, a tenth longer at most.
@@ -171,6 +193,16 @@ impl Engine {
         // Without randomness there is no jitter; verbs that need it for more will say so.
         let _ = self.context.entropy.fill(&mut octet);
         time + time / 10 * u32::from(octet[0]) / 255
+    }
+
+    /// The id of the issuer called `name`, which certificates tell in their URLs; `None` if there is none. It is public, so no
+    /// session is asked for.
+    ///
+    /// # Errors
+    /// The store.
+    #[tracing::instrument(level = "debug", skip(self), err)]
+    pub async fn issuer_id(&self, name: &Slug) -> Result<Option<IssuerId>, Error> {
+        self.context.issuer_id(name).await
     }
 
     /// The CRL of an issuer's shard as it was last published; `None` before the first one. Shards are numbered from 0, and an
@@ -190,7 +222,7 @@ impl Engine {
     /// It is public, so no session is asked for. There is always an answer: what can not be read, is not known here, or can
     /// not be signed now is told by the status of the response.
     #[tracing::instrument(level = "debug", skip_all)]
-    pub async fn ocsp(&self, request: &[u8]) -> Vec<u8> {
+    pub async fn ocsp(&self, request: &[u8]) -> OcspReply {
         self.context.ocsp(request).await
     }
 

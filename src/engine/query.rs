@@ -274,8 +274,8 @@ impl Context {
             scan.after = after.map(PageToken::cursor).transpose()?;
             return self.page(&scan).await;
         }
-        let items = self.applications_of(actor).await?;
-        Ok(Page { items, next: None })
+        let own = self.applications_of(actor).await?.into_iter();
+        Ok(Page { items: own.map(|application| self.shown(actor, application)).collect(), next: None })
     }
 
     /// The Applications that the actor is a member of, and those that its right names to an administrator of the product.
@@ -311,6 +311,16 @@ impl Context {
         // Ids sort by the time they were made.
         scan.from = Some(application.to_string());
         scan.to = Some(format!("{application}\u{1}"));
+        scan.order = Order::Descending;
+        scan.after = after.map(PageToken::cursor).transpose()?;
+        self.page(&scan).await
+    }
+
+    /// One page of everybody's events, the latest first.
+    pub(super) async fn all_events(&self, actor: &Actor, after: Option<&PageToken>) -> Result<Page<Event>, Error> {
+        self.authorize_product(actor, "read the events of all Applications")?;
+        let mut scan = Scan::new(Over::Kind(Event::KIND.into()), 100);
+        // Ids sort by the time they were made.
         scan.order = Order::Descending;
         scan.after = after.map(PageToken::cursor).transpose()?;
         self.page(&scan).await

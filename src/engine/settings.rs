@@ -12,6 +12,9 @@ use crate::domain::{
 use crate::store::{Over, Scan};
 use crate::x509::InvalidValue;
 
+/// How often an edit is tried anew because others changed the same thing.
+const MOST_ATTEMPTS: usize = 8;
+
 impl Context {
     /// Makes a policy, or a new revision of the one of its name.
     pub(super) async fn save_policy(&self, actor: &Actor, spec: PolicySpec) -> Result<PolicyRecord, Error> {
@@ -152,24 +155,25 @@ impl Context {
         &self,
         actor: &Actor,
         id: ApplicationId,
-        description: String,
-        key_rereading: KeyRereading,
+        description: Option<String>,
+        key_rereading: Option<KeyRereading>,
     ) -> Result<Application, Error> {
-        let application = self.permitted(actor, id, Action::ApplicationEdit).await?;
-        let probe = ApplicationSpec { description, ..ApplicationSpec::new(application.value.name.clone()) };
-        let mut faults = probe.faults();
-        if application.value.key_rereading == KeyRereading::DisabledForGood && key_rereading == KeyRereading::Allowed {
-            let error = InvalidValue::new("key_rereading", "allowed", "it was disabled for good");
-            faults.push(("key_rereading".into(), error));
+        for _ in 0..MOST_ATTEMPTS {
+            let application = self.permitted(actor, id, Action::ApplicationEdit).await?;
+            let faults = edit_faults(&application.value, description.as_ref(), key_rereading);
+            if !faults.is_empty() {
+                return Err(Error::Invalid { faults });
+            }
+            let edit = |application: &mut Application| {
+                application.description = description.clone().unwrap_or_else(|| application.description.clone());
+                application.key_rereading = key_rereading.unwrap_or(application.key_rereading);
+            };
+            match self.change_application(actor, application, "description or settings", edit).await {
+                Err(Error::Contended) => {}
+                changed => return changed,
+            }
         }
-        if !faults.is_empty() {
-            return Err(Error::Invalid { faults });
-        }
-        let edit = |application: &mut Application| {
-            application.description = probe.description;
-            application.key_rereading = key_rereading;
-        };
-        self.change_application(actor, application, "description or settings", edit).await
+        Err(Error::Contended)
     }
 
     /// Attaches a profile, without methods, unless it is attached already.
@@ -287,7 +291,16 @@ impl Context {
 
     /// An Application, for those who may see it.
     pub(super) async fn see_application(&self, actor: &Actor, id: ApplicationId) -> Result<Application, Error> {
-        self.permitted(actor, id, Action::ApplicationRead).await.map(|application| application.value)
+        let application = self.permitted(actor, id, Action::ApplicationRead).await?.value;
+        Ok(self.shown(actor, application))
+    }
+
+    /// An Application as the actor may see it: who may not read its members sees whether they are one.
+    pub(super) fn shown(&self, actor: &Actor, mut application: Application) -> Application {
+        if self.authorize(actor, Action::MembersRead, &application).is_err() {
+            application.members.retain(|member| actor.answers_to(&member.principal));
+        }
+        application
     }
 
     /// An Application by its name, for those who may see it.
@@ -324,6 +337,14 @@ impl Context {
         self.named(name).await
     }
 
+    /// The id of the issuer of a name.
+    pub(super) async fn issuer_id(&self, name: &Slug) -> Result<Option<IssuerId>, Error> {
+        match self.resolve(IssuerRecord::KIND, name.as_str()).await {
+            Err(Error::NotFound { .. }) => Ok(None),
+            found => found.map(Some),
+        }
+    }
+
     /// An issuer by its name.
     pub(super) async fn issuer_named(&self, actor: &Actor, name: &Slug) -> Result<IssuerRecord, Error> {
         self.authorize_product(actor, "read issuers")?;
@@ -356,12 +377,15 @@ impl Context {
     ) -> Result<Application, Error> {
         let Versioned { value: mut application, version } = application;
         let unreachable = application.unreachable_approvals();
-        let attached = application.attachments.clone();
+        let before = application.clone();
         edit(&mut application);
+        if application == before {
+            return Ok(application);
+        }
         let mut change = self.change(actor, self.now())?;
-        if application.attachments != attached {
+        if application.attachments != before.attachments {
             change.wakes(application.id)?;
-            for profile in replanned(&attached, &application.attachments) {
+            for profile in replanned(&before.attachments, &application.attachments) {
                 change.replans(profile, Some(application.id))?;
             }
         }
@@ -384,6 +408,21 @@ impl Context {
             None => Ok(None),
         }
     }
+}
+
+fn edit_faults(
+    application: &Application,
+    description: Option<&String>,
+    key_rereading: Option<KeyRereading>,
+) -> Vec<(String, InvalidValue)> {
+    let description = description.cloned().unwrap_or_default();
+    let mut faults = ApplicationSpec { description, ..ApplicationSpec::new(application.name.clone()) }.faults();
+    let is_allowed_again = key_rereading == Some(KeyRereading::Allowed);
+    if application.key_rereading == KeyRereading::DisabledForGood && is_allowed_again {
+        let error = InvalidValue::new("key_rereading", "allowed", "it was disabled for good");
+        faults.push(("key_rereading".into(), error));
+    }
+    faults
 }
 
 /// Replaces what was there, or creates it and takes the name.

@@ -1,6 +1,7 @@
 //! Bounds of what a front takes, and how often.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 
 use time::{Duration, OffsetDateTime};
@@ -49,23 +50,24 @@ pub(super) enum Class {
     Writes,
 }
 
-/// Counts by the generic cell rate algorithm: one instant for each principal and class, kept in this process.
+/// Counts by the generic cell rate algorithm: one instant for each principal, or whoever else is bounded, and class, kept in
+/// this process.
 #[derive(Debug)]
-pub(super) struct Meter {
+pub(super) struct Meter<K = Principal> {
     limits: Limits,
-    theirs: Mutex<HashMap<(Principal, Class), OffsetDateTime>>,
+    theirs: Mutex<HashMap<(K, Class), OffsetDateTime>>,
 }
 
 /// How many are remembered before those who have nothing to wait for are forgotten.
 const REMEMBERED: usize = 10_000;
 
-impl Meter {
+impl<K: Clone + Eq + Hash> Meter<K> {
     pub(super) fn new(limits: Limits) -> Self {
         Self { limits, theirs: Mutex::default() }
     }
 
     /// Lets one request pass, or says how long to wait.
-    pub(super) fn admit(&self, who: &Principal, class: Class, now: OffsetDateTime) -> Result<(), Duration> {
+    pub(super) fn admit(&self, who: &K, class: Class, now: OffsetDateTime) -> Result<(), Duration> {
         let rate = match class {
             Class::Reads => self.limits.reads,
             Class::Writes => self.limits.writes,
@@ -117,7 +119,7 @@ mod tests {
 
     #[test]
     fn those_who_do_not_wait_are_forgotten() {
-        let meter = Meter::new(Limits::default());
+        let meter: Meter = Meter::new(Limits::default());
         let now = datetime!(2026-01-01 0:00 UTC);
         for number in 0..REMEMBERED + 5 {
             let who = format!("machine:{number}").parse().unwrap();

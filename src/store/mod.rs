@@ -40,7 +40,7 @@ pub mod sqlite;
 
 pub use error::StoreError;
 pub use memory::MemoryStore;
-pub use schema::{Column, KindSchema, Schema};
+pub use schema::{Column, KindSchema, ListSchema, Schema};
 
 /// Longest id or index value that a store must take, in bytes.
 pub const MAX_KEY_BYTES: usize = 1024;

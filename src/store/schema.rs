@@ -7,6 +7,8 @@ pub struct Schema {
     pub version: u32,
     /// The kinds.
     pub kinds: &'static [KindSchema],
+    /// The lists within them that a person reads apart.
+    pub lists: &'static [ListSchema],
 }
 
 /// How one kind of document looks to a person with an SQL prompt.
@@ -17,6 +19,19 @@ pub struct KindSchema {
     /// The name of the readable view, for example `certificates`.
     pub view: &'static str,
     /// The columns of the view, beside `id` and `version`.
+    pub columns: &'static [Column],
+}
+
+/// How a list inside the documents of one kind looks: a row for each of its members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListSchema {
+    /// The kind.
+    pub kind: &'static str,
+    /// The path of the list in the JSON body, as in [`Column::path`]; a document without it has no rows.
+    pub path: &'static str,
+    /// The name of the readable view, for example `approvals`.
+    pub view: &'static str,
+    /// The columns of the view, with paths inside the member, beside the `id` and `version` of the document.
     pub columns: &'static [Column],
 }
 

@@ -13,6 +13,7 @@ mod envelope;
 pub mod export;
 mod extensions;
 mod invalid;
+mod jwk;
 mod key;
 mod key_refusal;
 mod lint;
@@ -27,6 +28,8 @@ pub(crate) mod tbs;
 mod tbs_view;
 mod uri;
 mod usage;
+#[cfg(feature = "acme")]
+mod validation_certificate;
 mod validity;
 mod weak_key;
 
@@ -39,6 +42,7 @@ pub(crate) use csr_info::CertificateRequestInfo;
 pub use dns::DnsName;
 pub use extensions::UnknownExtension;
 pub use invalid::InvalidValue;
+pub use jwk::JwkError;
 pub use key::{KeyAlgorithm, SignatureAlgorithm, UnknownAlgorithm};
 pub use key_refusal::KeyRefusal;
 pub(crate) use lint::lint_tbs;
@@ -55,4 +59,6 @@ pub(crate) use tbs_view::serial_of_tbs;
 pub use uri::{EmailAddress, Uri};
 pub(crate) use uri::{UriParts, normal_path};
 pub use usage::{BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, Oid};
+#[cfg(feature = "acme")]
+pub(crate) use validation_certificate::{judge_validation_certificate, key_of_certificate};
 pub use validity::Validity;

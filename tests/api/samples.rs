@@ -67,6 +67,7 @@ pub(crate) fn path(operation: &Operation, scene: &Scene) -> String {
         ("syncId", scene.sync.to_string()),
         ("alertId", scene.alert.to_string()),
         ("tokenId", scene.token.to_string()),
+        ("incidentId", scene.incident.to_string()),
         ("name", name.to_owned()),
         ("slug", "web".to_owned()),
         ("revision", "1".to_owned()),
@@ -137,6 +138,10 @@ pub(crate) async fn body(operation: &Operation, scene: &Scene) -> Option<Value> 
         "revokeByThumbprint" => {
             json!({ "thumbprint": scene.valid.record.fingerprint, "revocationReason": "KEY_COMPROMISE" })
         }
+        "openIncident" => json!({
+            "revocationReason": "SUPERSEDED", "deadline": "2050-01-01", "select": { "applicationId": application },
+        }),
+        "verifyAudit" => json!({ "from": 1 }),
         "exportPkcs12" => json!({ "password": "correct horse", "alias": "web" }),
         "importCertificate" => {
             json!({ "applicationId": application, "certificatePem": scene.valid.certificate().pem() })

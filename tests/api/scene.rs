@@ -8,7 +8,8 @@ use axum::body::Body;
 use chancery::clock::ManualClock;
 use chancery::domain::{
     Actor, AlertId, AlertOn, AlertSpec, ApprovalPolicySpec, ApprovalStep, CertificateId, Channel, ChannelKind,
-    IssuerSpec, RequestId, Selection, SyncId, SyncSpec, TokenId, TokenSpec,
+    IncidentId, IncidentSelection, IncidentSpec, IssuerSpec, RequestId, Selection, SyncId, SyncSpec, TokenId,
+    TokenSpec,
 };
 use chancery::engine::{Issued, Outcome};
 use chancery::front::api::{Api, PREFIX};
@@ -149,6 +150,8 @@ pub(crate) struct Scene {
     pub(crate) alert: AlertId,
     /// Of `user:mallory`, who can do nothing else.
     pub(crate) token: TokenId,
+    /// Of certificates that end in a far future, which are none.
+    pub(crate) incident: IncidentId,
     /// Waits for its certificate from outside.
     pub(crate) awaiting: chancery::domain::IssuerRecord,
     pub(crate) idle_policy: chancery::domain::PolicyId,
@@ -185,11 +188,31 @@ impl Scene {
         let awaiting = product.request_issuer(IssuerSpec::new(slug("below"), "Below")).await.unwrap();
         let idle = chancery::domain::Preset::Dual.policy(slug("idle"));
         let idle_policy = product.save_policy(idle).await.unwrap().id;
+        let far = START + HOURS * 24 * 9000;
+        let select = IncidentSelection { application: Some(id), ends_from: Some(far), ..Default::default() };
+        let (reason, spread) = (chancery::x509::RevocationReason::Superseded, chancery::domain::Span::minutes(0));
+        let incident = IncidentSpec { reason, select, deadline: far, spread, explanation: None, note: String::new() };
+        let incident = admin.open_incident(incident).await.unwrap().id;
         world.engine.run_due(1000).await.unwrap();
         // Old enough to be renewed.
         world.clock.advance(HOURS);
         let front = Front::of(&world, unbounded());
         let waiting = waiting.id;
-        Self { store, world, front, expired, valid, waiting, digest, sync, alert, token, awaiting, idle_policy, held }
+        Self {
+            store,
+            world,
+            front,
+            expired,
+            valid,
+            waiting,
+            digest,
+            sync,
+            alert,
+            token,
+            incident,
+            awaiting,
+            idle_policy,
+            held,
+        }
     }
 }

@@ -44,11 +44,14 @@ const CONFINED: &[(&[&str], &[&str])] = &[
         &["clock.rs"],
     ),
     (&["getrandom"], &["entropy.rs", "crypto/"]),
-    (&["reqwest", "lettre"], &["notify/"]),
+    (&["reqwest"], &["notify/", "challenge/network/"]),
+    (&["lettre"], &["notify/"]),
+    (&["hickory_resolver"], &["challenge/network/"]),
     (&["hmac"], &["notify/", "crypto/"]),
     // What speaks to a server over the network lives in the host's runtime.
-    (&["tokio"], &["notify/", "store/postgres/"]),
-    (&["tokio_postgres", "deadpool_postgres", "rustls", "tokio_rustls"], &["store/postgres/"]),
+    (&["tokio"], &["notify/", "store/postgres/", "challenge/network/"]),
+    (&["tokio_postgres", "deadpool_postgres"], &["store/postgres/"]),
+    (&["rustls", "tokio_rustls"], &["store/postgres/", "challenge/network/"]),
     (&["chrono", "chrono_tz"], &["domain/renewal/zone.rs"]),
     // The kit kills a process of the test's own, and waits a little before.
     (&["std::thread"], &["store/sqlite", "target/directory", "simulation/scheduler.rs", "store/conformance/killed.rs"]),

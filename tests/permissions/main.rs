@@ -7,7 +7,7 @@ mod scene;
 mod support;
 mod verbs;
 
-use chancery::domain::{Action, Actor, ApplicationId, ApplicationSpec, Metadata, Role, Standing};
+use chancery::domain::{Action, Actor, ApplicationId, ApplicationSpec, KeyRereading, Metadata, Role, Standing};
 use chancery::engine::{CertificateQuery, Error};
 use scene::{Scene, answer};
 use support::{everything, slug, user};
@@ -150,6 +150,43 @@ async fn everybody_lists_the_applications_they_may_see() {
         let seen = scene.world.engine.acting_as(actor).applications(None).await.unwrap().items;
         assert_eq!(seen.len(), expected, "{who}: {seen:?}");
     }
+}
+
+/// `members.read` is of Admins and product administrators: others learn from the Application only what they are themselves.
+#[tokio::test]
+async fn members_are_shown_to_those_who_may_read_them() {
+    let scene = Scene::new().await;
+    let application = &scene.world.application;
+    for ((who, actor), expected) in everybody().into_iter().zip([None, Some(1), Some(1), None, None, Some(1)]) {
+        let session = scene.world.engine.acting_as(actor);
+        let seen = [
+            session.application(application.id).await.unwrap(),
+            session.application_named(&application.name).await.unwrap(),
+            session.applications(None).await.unwrap().items.remove(0),
+        ];
+        for seen in seen {
+            assert_eq!(seen.members.len(), expected.unwrap_or(application.members.len()), "{who}: {:?}", seen.members);
+            assert_eq!(seen.role_of(session.actor()), application.role_of(session.actor()), "{who}");
+        }
+    }
+}
+
+/// Two who edit at once: each keeps what the other changed.
+#[tokio::test]
+async fn edits_of_an_application_leave_alone_what_they_do_not_name() {
+    let scene = Scene::new().await;
+    let (alice, id) = (scene.world.session("alice"), scene.world.application.id);
+    let (described, switched) = tokio::join!(
+        alice.edit_application(id, "new".to_owned(), None),
+        alice.edit_application(id, None, KeyRereading::DisabledForGood),
+    );
+    described.unwrap();
+    switched.unwrap();
+    let seen = alice.application(id).await.unwrap();
+    assert_eq!((seen.description.as_str(), seen.key_rereading), ("new", KeyRereading::DisabledForGood));
+    let before = everything(&scene.store).await;
+    alice.edit_application(id, "new".to_owned(), KeyRereading::DisabledForGood).await.unwrap();
+    assert_eq!(everything(&scene.store).await, before, "what is so already is not written");
 }
 
 #[tokio::test]

@@ -203,7 +203,7 @@ impl Scene {
             Verb::Application => session.application(id).await.map(drop),
             Verb::ApplicationNamed => session.application_named(&application.name).await.map(drop),
             Verb::EditApplication => {
-                session.edit_application(id, "new".into(), KeyRereading::DisabledForGood).await.map(drop)
+                session.edit_application(id, "new".to_owned(), KeyRereading::DisabledForGood).await.map(drop)
             }
             Verb::DeleteApplication => session.delete_application(id).await,
             Verb::SaveSync => session.save_sync(id, sync_spec("another")).await.map(drop),
@@ -215,6 +215,9 @@ impl Scene {
             Verb::Syncs => session.syncs(id, None).await.map(drop),
             Verb::Sync => session.sync(self.sync).await.map(drop),
             Verb::Deployments => session.deployments(self.sync, None).await.map(drop),
+            Verb::CertificateDeployments => session.certificate_deployments(self.certificate).await.map(drop),
+            Verb::Endings => session.endings(Some(id), &[support::START, support::START]).await.map(drop),
+            Verb::EndingsOfAll => session.endings(None, &[support::START, support::START]).await.map(drop),
             Verb::SyncNow => session.sync_now(self.sync).await,
             Verb::RemoveCertificate => session.remove_certificate(self.sync, self.certificate).await.map(drop),
             Verb::Attach => session.attach_profile(id, profile.id).await.map(drop),
@@ -223,6 +226,8 @@ impl Scene {
             Verb::SetMember => session.set_member(id, operator()).await.map(drop),
             Verb::RemoveMember => session.remove_member(id, &principal("user:audra")).await.map(drop),
             Verb::Events => session.events(id, None).await.map(drop),
+            Verb::AllEvents => session.all_events(None).await.map(drop),
+            Verb::AuditHead => session.audit_head().await.map(drop),
             Verb::CreateApplication => session.create_application(ApplicationSpec::new(slug("mine"))).await.map(drop),
             Verb::CreateRoot => session.create_root(issuer()).await.map(drop),
             Verb::CreateIntermediate => session.create_intermediate(issuer(), root.id).await.map(drop),

@@ -38,7 +38,7 @@ async fn a_certificate_is_asked_for_approved_renewed_and_revoked() {
             .parse::<u32>()
             .unwrap()
     };
-    for view in ["applications", "profiles", "certificates", "requests", "events"] {
+    for view in ["applications", "profiles", "certificates", "requests", "approvals", "events"] {
         assert!(count(view) > 0, "{view} is empty");
     }
 }

@@ -1,6 +1,6 @@
 //! The tables: laid out once, by whoever is first, and readable.
 
-use chancery::store::{Column, Expect, KindSchema, Schema, Store, StoreError, Write};
+use chancery::store::{Column, Expect, KindSchema, ListSchema, Schema, Store, StoreError, Write};
 use futures_util::future::join_all;
 
 use super::{Cluster, Place, put};
@@ -16,7 +16,7 @@ async fn eight_nodes_may_start_at_once() {
     let place = Place::new(&cluster.fresh());
     let stores = join_all((0..8).map(|_| async {
         let store = place.open().await;
-        store.prepare(&Schema { version: 1, kinds: &KINDS }).await.unwrap();
+        store.prepare(&Schema { version: 1, kinds: &KINDS, lists: &[] }).await.unwrap();
         store
     }))
     .await;
@@ -53,8 +53,8 @@ async fn a_person_can_read_the_views() {
     let database = cluster.fresh_name();
     let place = Place { url: cluster.url(&database), schema: "chancery".into() };
     let store = place.open().await;
-    store.prepare(&Schema { version: 1, kinds: &FEWER }).await.unwrap();
-    store.prepare(&Schema { version: 1, kinds: &KINDS }).await.unwrap();
+    store.prepare(&Schema { version: 1, kinds: &FEWER, lists: &[] }).await.unwrap();
+    store.prepare(&Schema { version: 1, kinds: &KINDS, lists: &[] }).await.unwrap();
     store.commit(put("a", Expect::Absent)).await.unwrap();
     let mut odd = put("odd", Expect::Absent);
     let Write::Put { body, .. } = &mut odd.writes[0] else { unreachable!() };
@@ -67,13 +67,32 @@ async fn a_person_can_read_the_views() {
 }
 
 #[tokio::test]
+async fn a_person_can_read_a_list_row_by_row() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let database = cluster.fresh_name();
+    let place = Place { url: cluster.url(&database), schema: "chancery".into() };
+    let store = place.open().await;
+    let list = ListSchema { kind: "thing", path: "of.parts", view: "parts", columns: &COLUMNS[..1] };
+    store.prepare(&Schema { version: 1, kinds: &KINDS, lists: Vec::from([list]).leak() }).await.unwrap();
+    for (id, body) in
+        [("a", r#"{"of":{"parts":[{"name":"x"},"no object",{"name":"y"}]}}"#), ("b", r#"{"of":{"parts":1}}"#)]
+    {
+        let mut thing = put(id, Expect::Absent);
+        let Write::Put { body: written, .. } = &mut thing.writes[0] else { unreachable!() };
+        *written = body.into();
+        store.commit(thing).await.unwrap();
+    }
+    assert_eq!(cluster.sql(&database, "SELECT id, name FROM chancery.parts"), "a|x\na|\na|y\n");
+}
+
+#[tokio::test]
 async fn a_view_does_not_take_the_place_of_a_table() {
     let Some(cluster) = Cluster::shared() else { return };
     let database = cluster.fresh_name();
     let place = Place { url: cluster.url(&database), schema: "chancery".into() };
     let store = place.open().await;
     cluster.sql(&database, "CREATE TABLE chancery.things (a int)");
-    let refused = store.prepare(&Schema { version: 1, kinds: &KINDS }).await;
+    let refused = store.prepare(&Schema { version: 1, kinds: &KINDS, lists: &[] }).await;
     assert!(matches!(refused, Err(StoreError::Invalid { .. })), "{refused:?}");
     store.commit(put("a", Expect::Absent)).await.unwrap();
 }
@@ -84,7 +103,7 @@ async fn a_role_that_may_only_read_and_write_is_enough() {
     let Some(cluster) = Cluster::shared() else { return };
     let database = cluster.fresh_name();
     let place = Place { url: cluster.url(&database), schema: "chancery".into() };
-    let schema = Schema { version: 1, kinds: &KINDS };
+    let schema = Schema { version: 1, kinds: &KINDS, lists: &[] };
     place.open().await.prepare(&schema).await.unwrap();
     cluster.sql(
         &database,
@@ -96,6 +115,6 @@ async fn a_role_that_may_only_read_and_write_is_enough() {
     node.prepare(&schema).await.unwrap();
     let version = node.commit(put("a", Expect::Absent)).await.unwrap();
     node.commit(put("a", Expect::Version(version))).await.unwrap();
-    let refused = node.prepare(&Schema { version: 2, kinds: &KINDS }).await;
+    let refused = node.prepare(&Schema { version: 2, kinds: &KINDS, lists: &[] }).await;
     assert!(matches!(refused, Err(StoreError::Unavailable { .. })), "{refused:?}");
 }

@@ -110,7 +110,9 @@ async fn what_is_revoked_while_a_list_is_signed_stands_on_the_next() {
     walk.hand.will([Mood::Waits]);
     let engine = walk.scene.engine.clone();
     let signing = tokio::spawn(async move { engine.run_due(10).await });
-    tokio::task::yield_now().await;
+    while !walk.hand.has_no_mood_left() {
+        tokio::task::yield_now().await;
+    }
     otto.revoke(records[1], RevocationReason::Superseded).await.unwrap();
     walk.hand.release();
     signing.await.unwrap().unwrap();

@@ -60,20 +60,20 @@ async fn oracle_27_good_revoked_unknown_and_unauthorized_once_it_is_off() {
     let scene = Scene::new(MemoryStore::new(), with_ocsp(OcspResponder::Issuer)).await;
     let (own, record) = (scene.own().await, scene.issue("a.example.com").await.record);
     let question = ask(&own, &record.serial, None);
-    let good = scene.engine.ocsp(&question).await;
+    let good = scene.engine.ocsp(&question).await.der;
     assert!(says(&good, &record.serial, &GOOD));
-    assert_eq!(scene.engine.ocsp(&question).await, good, "kept");
+    assert_eq!(scene.engine.ocsp(&question).await.der, good, "kept");
     scene.session("otto").revoke(record.id, RevocationReason::KeyCompromise).await.unwrap();
-    let revoked = scene.engine.ocsp(&question).await;
+    let revoked = scene.engine.ocsp(&question).await.der;
     assert!(says(&revoked, &record.serial, b"\xa1\x16\x18\x0f20261122120000Z\xa0\x03\x0a\x01\x01"));
     let never: Serial = "414243".parse().unwrap();
-    assert!(says(&scene.engine.ocsp(&ask(&own, &never, None)).await, &never, &UNKNOWN));
-    assert_eq!(scene.engine.ocsp(b"what?").await, MALFORMED);
+    assert!(says(&scene.engine.ocsp(&ask(&own, &never, None)).await.der, &never, &UNKNOWN));
+    assert_eq!(scene.engine.ocsp(b"what?").await.der, MALFORMED);
     let elsewhere = Scene::new(MemoryStore::new(), with_ocsp(OcspResponder::Issuer)).await.own().await;
-    assert_eq!(scene.engine.ocsp(&ask(&elsewhere, &never, None)).await, UNAUTHORIZED);
+    assert_eq!(scene.engine.ocsp(&ask(&elsewhere, &never, None)).await.der, UNAUTHORIZED);
     scene.session("root").set_issuer_status(scene.issuer.id, StatusSettings::default()).await.unwrap();
     for question in [question, ask(&own, &never, Some(&[1; 32]))] {
-        assert_eq!(scene.engine.ocsp(&question).await, UNAUTHORIZED, "it is off");
+        assert_eq!(scene.engine.ocsp(&question).await.der, UNAUTHORIZED, "it is off");
     }
 }
 
@@ -84,12 +84,12 @@ async fn a_revocation_in_one_process_is_seen_by_the_next_request_in_another() {
     let (own, record) = (scene.own().await, scene.issue("a.example.com").await.record);
     let question = ask(&own, &record.serial, None);
     let other = builder(store.clone(), &scene.clock, 2).build().await.unwrap();
-    let kept = scene.engine.ocsp(&question).await;
-    assert_eq!(other.ocsp(&question).await, kept, "one answer for all processes");
+    let kept = scene.engine.ocsp(&question).await.der;
+    assert_eq!(other.ocsp(&question).await.der, kept, "one answer for all processes");
     scene.session("otto").revoke(record.id, RevocationReason::CertificateHold).await.unwrap();
-    assert!(!says(&other.ocsp(&question).await, &record.serial, &GOOD));
+    assert!(!says(&other.ocsp(&question).await.der, &record.serial, &GOOD));
     scene.session("otto").release_hold(record.id).await.unwrap();
-    assert!(says(&other.ocsp(&question).await, &record.serial, &GOOD));
+    assert!(says(&other.ocsp(&question).await.der, &record.serial, &GOOD));
 }
 
 #[tokio::test]
@@ -101,23 +101,23 @@ async fn answers_are_kept_without_the_signer_and_signed_anew_at_half_their_time(
     let (own, record) = (scene.own().await, scene.issue("a.example.com").await.record);
     let question = ask(&own, &record.serial, None);
     hand.will([]);
-    let first = scene.engine.ocsp(&question).await;
+    let first = scene.engine.ocsp(&question).await.der;
     for _ in 0..10 {
         scene.clock.advance(Duration::minutes(30));
-        assert_eq!(scene.engine.ocsp(&question).await, first);
+        assert_eq!(scene.engine.ocsp(&question).await.der, first);
     }
     assert_eq!(hand.signed().len(), 1);
     // At half of twelve hours it is signed anew; if that fails, the answer that is true still will do until its end.
     scene.clock.advance(Duration::hours(2));
     hand.will([Mood::Unavailable]);
-    assert_eq!(scene.engine.ocsp(&question).await, first);
+    assert_eq!(scene.engine.ocsp(&question).await.der, first);
     hand.will([Mood::WrongKey]);
-    assert_eq!(scene.engine.ocsp(&question).await, first);
-    let second = scene.engine.ocsp(&question).await;
+    assert_eq!(scene.engine.ocsp(&question).await.der, first);
+    let second = scene.engine.ocsp(&question).await.der;
     assert!(second != first && says(&second, &record.serial, &GOOD));
     scene.session("otto").revoke(record.id, RevocationReason::Superseded).await.unwrap();
     hand.will([Mood::UnknownDone]);
-    assert_eq!(scene.engine.ocsp(&question).await, TRY_LATER, "what is no longer true is not told");
+    assert_eq!(scene.engine.ocsp(&question).await.der, TRY_LATER, "what is no longer true is not told");
     assert_eq!(bodies(&store, "ocsp_answer").await.len(), 1);
 }
 
@@ -129,7 +129,7 @@ async fn what_was_asked_for_once_is_signed_ahead_until_the_certificate_ends() {
     let scene = Scene::of(builder, clock, with_ocsp(OcspResponder::Issuer)).await;
     let (own, record) = (scene.own().await, scene.issue("a.example.com").await.record);
     let question = ask(&own, &record.serial, None);
-    let first = scene.engine.ocsp(&question).await;
+    let first = scene.engine.ocsp(&question).await.der;
     scene.session("otto").revoke(record.id, RevocationReason::Superseded).await.unwrap();
     let (mut told, signed) = (first, hand.signed().len());
     for round in 1..=4 {
@@ -138,7 +138,7 @@ async fn what_was_asked_for_once_is_signed_ahead_until_the_certificate_ends() {
         assert!(report.published >= 1, "{report:?}");
         let ahead = hand.signed().len();
         assert!(ahead >= signed + round, "{round}: due work has signed it");
-        let again = scene.engine.ocsp(&question).await;
+        let again = scene.engine.ocsp(&question).await.der;
         assert!(again != told && !says(&again, &record.serial, &GOOD), "{round}");
         assert_eq!(hand.signed().len(), ahead, "whoever asks waits for no signer");
         told = again;
@@ -154,11 +154,11 @@ async fn a_nonce_comes_back() {
     let (own, record) = (scene.own().await, scene.issue("a.example.com").await.record);
     for length in [1, 16, 32] {
         let nonce = vec![0x5a; length];
-        let response = scene.engine.ocsp(&ask(&own, &record.serial, Some(&nonce))).await;
+        let response = scene.engine.ocsp(&ask(&own, &record.serial, Some(&nonce))).await.der;
         assert!(contains(&response, &tlv(4, &[&tlv(4, &[&nonce])])) && says(&response, &record.serial, &GOOD));
     }
     for length in [0, 33] {
-        assert_eq!(scene.engine.ocsp(&ask(&own, &record.serial, Some(&vec![1; length]))).await, MALFORMED);
+        assert_eq!(scene.engine.ocsp(&ask(&own, &record.serial, Some(&vec![1; length]))).await.der, MALFORMED);
     }
 }
 
@@ -168,10 +168,10 @@ async fn a_delegated_responder_is_certified_and_renewed_by_due_work() {
     let scene = Scene::new(store.clone(), with_ocsp(OcspResponder::Delegated)).await;
     let (own, record) = (scene.own().await, scene.issue("a.example.com").await.record);
     let question = ask(&own, &record.serial, None);
-    assert_eq!(scene.engine.ocsp(&question).await, TRY_LATER, "not certified yet");
+    assert_eq!(scene.engine.ocsp(&question).await.der, TRY_LATER, "not certified yet");
     scene.work().await;
     for _ in 0..12 {
-        let response = scene.engine.ocsp(&question).await;
+        let response = scene.engine.ocsp(&question).await.der;
         assert!(says(&response, &record.serial, &GOOD));
         assert!(contains(&response, &[0x2b, 6, 1, 5, 5, 7, 3, 9]), "the responder's certificate is with it");
         scene.pass(Duration::days(5)).await;

@@ -78,7 +78,7 @@ async fn openssl_and_gnutls_verify_answers_of_issuers_and_responders() {
             let pem = format!("{name}.pem");
             let ask = ["ocsp", hash, "-issuer", "root.pem", "-cert", &pem, "-no_nonce", "-reqout", "request.der"];
             let Some(_) = said(at, "openssl", &ask) else { return };
-            let response = scene.engine.ocsp(&fs::read(at.join("request.der")).unwrap()).await;
+            let response = scene.engine.ocsp(&fs::read(at.join("request.der")).unwrap()).await.der;
             fs::write(at.join("response.der"), response).unwrap();
             let look = ["ocsp", hash, "-issuer", "root.pem", "-cert", &pem, "-no_nonce", "-respin", "response.der"];
             let seen = said(at, "openssl", &[&look[..], &["-CAfile", "root.pem"]].concat()).unwrap();
@@ -96,13 +96,13 @@ async fn openssl_and_gnutls_verify_answers_of_issuers_and_responders() {
 async fn with_nonce(at: &Path, scene: &Scene) {
     let ask = ["ocsp", "-issuer", "root.pem", "-cert", "good.pem", "-serial", "0x4142434445", "-reqout", "nonce.der"];
     said(at, "openssl", &ask).unwrap();
-    fs::write(at.join("response.der"), scene.engine.ocsp(&fs::read(at.join("nonce.der")).unwrap()).await).unwrap();
+    fs::write(at.join("response.der"), scene.engine.ocsp(&fs::read(at.join("nonce.der")).unwrap()).await.der).unwrap();
     let look = ["ocsp", "-reqin", "nonce.der", "-respin", "response.der", "-CAfile", "root.pem", "-issuer", "root.pem"];
     let seen = said(at, "openssl", &[&look[..], &["-resp_text"]].concat()).unwrap();
     assert!(seen.contains("Response verify OK") && !seen.contains("WARNING: no nonce"), "{seen}");
     assert!(seen.contains("Cert Status: good") && seen.contains("Cert Status: unknown"), "{seen}");
     scene.session("root").set_issuer_status(scene.issuer.id, StatusSettings::default()).await.unwrap();
-    fs::write(at.join("response.der"), scene.engine.ocsp(&fs::read(at.join("nonce.der")).unwrap()).await).unwrap();
+    fs::write(at.join("response.der"), scene.engine.ocsp(&fs::read(at.join("nonce.der")).unwrap()).await.der).unwrap();
     assert!(said(at, "openssl", &look).unwrap().contains("unauthorized"));
 }
 

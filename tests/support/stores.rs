@@ -1,8 +1,10 @@
-//! The store that crash tests and simulations run over: `CHANCERY_TEST_STORE` is `memory`, `sqlite` or `postgres`.
+//! The store that crash tests and simulations run over: `CHANCERY_TEST_STORE` is `memory`, `sqlite`,
+//! `postgres` or `redb`, which is the example of a store of one's own.
 #![allow(dead_code, reason = "each test uses its part")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 use std::cell::Cell;
+use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +14,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chancery::store::{Batch, Claim, Document, Hit, Key, MemoryStore, Scan, Schema, Store, StoreError, Version};
+use tempfile::TempDir;
 
 // Tests of that store have it themselves, too.
 #[cfg(feature = "postgres")]
@@ -19,9 +22,18 @@ use chancery::store::{Batch, Claim, Document, Hit, Key, MemoryStore, Scan, Schem
 #[path = "postgres.rs"]
 mod cluster;
 
+#[path = "../../examples/custom_store/store.rs"]
+mod redb;
+
 /// Whether the tests run over memory, as they do unless told otherwise, and can afford more.
 pub(crate) fn is_memory() -> bool {
     name() == "memory"
+}
+
+/// Which of many like cases are tried: all of them over memory, one of four where every commit costs. It is the engine
+/// that must come through them all; of the store they ask the same again and again.
+pub(crate) fn stride() -> usize {
+    if is_memory() { 1 } else { 4 }
 }
 
 /// A new and empty store.
@@ -29,26 +41,27 @@ pub(crate) fn is_memory() -> bool {
 /// # Panics
 /// If the store that was asked for is not built in, or its server is not there.
 pub(crate) fn store() -> Watched {
-    Watched(match name().as_str() {
-        "memory" => Arc::new(MemoryStore::new()),
+    let (store, directory): (Arc<dyn Store>, _) = match name().as_str() {
+        "memory" => (Arc::new(MemoryStore::new()), None),
         #[cfg(feature = "sqlite")]
-        "sqlite" => sqlite(),
+        "sqlite" => in_directory(|path| chancery::store::sqlite::SqliteStore::open(path).unwrap()),
+        "redb" => in_directory(|path| redb::RedbStore::open(path).unwrap()),
         #[cfg(feature = "postgres")]
-        "postgres" => postgres(),
+        "postgres" => (postgres(), None),
         other => panic!("CHANCERY_TEST_STORE={other} is no store of this build"),
-    })
+    };
+    Watched { store, _directory: directory }
 }
 
 fn name() -> String {
     std::env::var("CHANCERY_TEST_STORE").unwrap_or_else(|_| "memory".into())
 }
 
-/// The open file outlives its name.
-#[cfg(feature = "sqlite")]
-fn sqlite() -> Arc<dyn Store> {
-    let directory = Box::leak(Box::new(tempfile::tempdir().unwrap()));
-    let store = chancery::store::sqlite::SqliteStore::open(directory.path().join("store.db")).unwrap();
-    Arc::new(store)
+/// Opens a file in a directory of its own: in memory where there is such a place. What these tests lose is lost by their
+/// faults, not by the machine, and hundreds of files would wait for the disk at each commit.
+fn in_directory<S: Store>(open: impl Fn(&Path) -> S) -> (Arc<dyn Store>, Option<Arc<TempDir>>) {
+    let directory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+    (Arc::new(open(&directory.path().join("store"))), Some(Arc::new(directory)))
 }
 
 /// A schema of its own on one server. The store's tasks run in threads of their own, so that a test may block its thread.
@@ -75,7 +88,11 @@ thread_local! {
 
 /// A store of which is known whether it has yet to answer.
 #[derive(Clone, Debug)]
-pub(crate) struct Watched(Arc<dyn Store>);
+pub(crate) struct Watched {
+    store: Arc<dyn Store>,
+    /// Removed after the store has been closed.
+    _directory: Option<Arc<TempDir>>,
+}
 
 struct Call;
 
@@ -96,27 +113,27 @@ impl Drop for Call {
 impl Store for Watched {
     async fn prepare(&self, schema: &Schema) -> Result<(), StoreError> {
         let _call = Call::begin();
-        self.0.prepare(schema).await
+        self.store.prepare(schema).await
     }
 
     async fn get(&self, keys: &[Key]) -> Result<Vec<Option<Document>>, StoreError> {
         let _call = Call::begin();
-        self.0.get(keys).await
+        self.store.get(keys).await
     }
 
     async fn scan(&self, scan: &Scan) -> Result<Vec<Hit>, StoreError> {
         let _call = Call::begin();
-        self.0.scan(scan).await
+        self.store.scan(scan).await
     }
 
     async fn commit(&self, batch: Batch) -> Result<Version, StoreError> {
         let _call = Call::begin();
-        self.0.commit(batch).await
+        self.store.commit(batch).await
     }
 
     async fn claim(&self, claim: &Claim) -> Result<Vec<Hit>, StoreError> {
         let _call = Call::begin();
-        self.0.claim(claim).await
+        self.store.claim(claim).await
     }
 }
 

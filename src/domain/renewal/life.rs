@@ -43,12 +43,17 @@ impl Life {
 
     /// Until then it is never renewed, whoever asks: one hour, or a tenth of a life of less than ten hours.
     pub fn floor(&self) -> OffsetDateTime {
-        self.begins_at + LONGEST_FLOOR.min(self.length() / 10)
+        self.floor_of(self.length())
+    }
+
+    fn floor_of(&self, length: Duration) -> OffsetDateTime {
+        self.begins_at + LONGEST_FLOOR.min(length / 10)
     }
 
     /// From when on it renews.
     pub fn opens_at(&self, setting: &RenewalSetting) -> OffsetDateTime {
-        (self.ends_at - setting.when.within(self.length())).max(self.floor())
+        let length = self.length();
+        (self.ends_at - setting.when.within(length)).max(self.floor_of(length))
     }
 
     /// When it renews by itself. `spread` is drawn once and kept: it puts a fleet that was issued in one moment evenly over

@@ -44,6 +44,11 @@ impl Context {
             self.may_alert(actor, application, Action::AlertsEdit).await?;
         }
         self.judge_alert(application, &spec, earlier.is_none()).await?;
+        if let Some(earlier) = &earlier
+            && self.says_the_same(&earlier.value, &spec).await
+        {
+            return Ok(earlier.value.shown());
+        }
         let mut change = self.change(actor, self.now())?;
         let id = match &earlier {
             Some(earlier) => earlier.value.id,
@@ -73,6 +78,27 @@ impl Context {
         change.event(application, EventKind::AlertSaved { alert: id })?;
         change.commit().await.map_err(|error| name_taken(error, Kept::KIND, &alert.name))?;
         Ok(alert.shown())
+    }
+
+    /// Whether nothing would change, secrets included. One that does not open is another.
+    async fn says_the_same(&self, kept: &Kept, spec: &AlertSpec) -> bool {
+        let is_same = (&kept.description, kept.state, kept.on, kept.repeat, &kept.filters)
+            == (&spec.description, spec.state, spec.on, spec.repeat, &spec.filters);
+        if !is_same || kept.channels.len() != spec.channels.len() {
+            return false;
+        }
+        let bound_to = bound_to(kept.id);
+        for (kept, channel) in kept.channels.iter().zip(&spec.channels) {
+            if kept.with_secret(kept.secret().map(|_| ())) != channel.with_secret(channel.secret().map(|_| ())) {
+                return false;
+            }
+            let (Some(envelope), Some(secret)) = (kept.secret(), channel.secret()) else { continue };
+            let opened = self.sealer.open(&envelope.0, &bound_to).await;
+            if !opened.is_ok_and(|opened| opened.expose() == secret.expose().as_bytes()) {
+                return false;
+            }
+        }
+        true
     }
 
     /// Every fault of a specification: its own, channels without a notifier, and one alert too many.

@@ -8,7 +8,7 @@ mod prune;
 mod verify;
 
 use crate::crypto;
-use crate::domain::{AuditBlock, AuditHead, Event, SealedEvent, event_digest};
+use crate::domain::{Actor, AuditBlock, AuditHead, Event, SealedEvent, event_digest};
 use crate::engine::alerts::FollowUp;
 use crate::engine::context::{Change, Context, Versioned, decode};
 use crate::engine::deploy::Synced;
@@ -127,6 +127,12 @@ impl Context {
     /// The last block, to be kept elsewhere.
     pub(in crate::engine) async fn audit_head(&self) -> Result<Option<AuditHead>, Error> {
         Ok(self.find::<ChainHead>(ChainHead::ID).await?.map(|found| found.value.head))
+    }
+
+    /// The same, for product administrators.
+    pub(in crate::engine) async fn see_audit_head(&self, actor: &Actor) -> Result<Option<AuditHead>, Error> {
+        self.authorize_product(actor, "read the audit chain")?;
+        self.audit_head().await
     }
 }
 

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Actor, Deployment, SyncId, SyncRecord};
+use crate::domain::{Actor, CertificateId, Deployment, SyncId, SyncRecord};
 use crate::engine::context::Context;
 use crate::engine::error::Error;
 use crate::engine::query::{Page, PageToken};
-use crate::engine::schema::{DEPLOYMENT_STATE, Entity, SyncWalk};
+use crate::engine::schema::{DEPLOYMENT_CERTIFICATE, DEPLOYMENT_STATE, Entity, SyncWalk};
 use crate::store::{MAX_SCAN_LIMIT, Over, Scan};
 
 /// A sync with what became of it.
@@ -79,6 +79,19 @@ impl Context {
         let mut scan = deployments_of(id, 100);
         scan.after = after.map(PageToken::cursor).transpose()?;
         self.page(&scan).await
+    }
+
+    /// The deployments that want a certificate.
+    pub(in crate::engine) async fn certificate_deployments(
+        &self,
+        actor: &Actor,
+        id: CertificateId,
+    ) -> Result<Vec<Deployment>, Error> {
+        self.readable(actor, id, crate::domain::Action::SyncsRead).await?;
+        let mut scan = Scan::new(Over::Index(DEPLOYMENT_CERTIFICATE.into()), 100);
+        scan.from = Some(id.to_string());
+        scan.to = Some(format!("{id}\u{1}"));
+        Ok(self.page(&scan).await?.items)
     }
 
     async fn count(&self, id: SyncId, state: &str) -> Result<usize, Error> {

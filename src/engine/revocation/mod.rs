@@ -13,6 +13,7 @@ mod responder;
 mod settings;
 
 pub use crl::Crl;
+pub use ocsp::OcspReply;
 pub(super) use ocsp::{OcspCache, ResponderCache};
 
 use std::collections::BTreeSet;

@@ -28,13 +28,33 @@ pub(in crate::engine) type OcspCache = RwLock<HashMap<Vec<u8>, Arc<Remembered>>>
 /// Delegated responders whose keys are open, by issuer.
 pub(in crate::engine) type ResponderCache = RwLock<HashMap<IssuerId, Arc<Responder>>>;
 
+/// An answer to an OCSP request (RFC 6960).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OcspReply {
+    /// The DER `OCSPResponse`, media type `application/ocsp-response`.
+    pub der: Vec<u8>,
+    /// thisUpdate and nextUpdate of a status that others may be told, too, until then; `None` for what is for this question
+    /// alone: a response to a nonce, about several certificates, or without a status.
+    pub updates: Option<(OffsetDateTime, OffsetDateTime)>,
+}
+
+impl OcspReply {
+    fn for_this_question(der: Vec<u8>) -> Self {
+        Self { der, updates: None }
+    }
+
+    fn kept(answer: &OcspAnswer) -> Self {
+        Self { der: answer.der.0.clone(), updates: Some((answer.this_update, answer.next_update)) }
+    }
+}
+
 /// An answer, and what it rests on.
 #[derive(Debug)]
 pub(in crate::engine) struct Remembered {
     issuer: (Key, Version),
     certificate: (Key, Version),
     stale_at: OffsetDateTime,
-    der: Vec<u8>,
+    reply: OcspReply,
 }
 
 /// Who signs answers.
@@ -66,20 +86,23 @@ impl Subject<'_> {
 
 impl Context {
     /// The answer to an OCSP request: always a DER `OCSPResponse`, if need be one that says why there is no status.
-    pub(in crate::engine) async fn ocsp(&self, request: &[u8]) -> Vec<u8> {
-        let Ok(request) = OcspRequest::from_der(request) else { return OcspFailure::MalformedRequest.to_der() };
-        match self.answer(&request).await {
-            Ok(Some(response)) => response,
-            Ok(None) => OcspFailure::Unauthorized.to_der(),
+    pub(in crate::engine) async fn ocsp(&self, request: &[u8]) -> OcspReply {
+        let answered = match OcspRequest::from_der(request) {
+            Ok(request) => self.answer(&request).await,
+            Err(_) => return OcspReply::for_this_question(OcspFailure::MalformedRequest.to_der()),
+        };
+        match answered {
+            Ok(Some(reply)) => reply,
+            Ok(None) => OcspReply::for_this_question(OcspFailure::Unauthorized.to_der()),
             Err(error) => {
                 tracing::warn!(%error, "an OCSP request can not be answered");
-                failure(&error).to_der()
+                OcspReply::for_this_question(failure(&error).to_der())
             }
         }
     }
 
     /// `None` if the issuer is unknown or does not answer OCSP requests.
-    async fn answer(&self, request: &OcspRequest) -> Result<Option<Vec<u8>>, Error> {
+    async fn answer(&self, request: &OcspRequest) -> Result<Option<OcspReply>, Error> {
         let only = match (request.certificates(), request.nonce()) {
             ([only], None) => Some(only),
             _ => None,
@@ -87,7 +110,7 @@ impl Context {
         if let Some(only) = only
             && let Some(kept) = self.remembered(only).await?
         {
-            return Ok(Some(kept.der.clone()));
+            return Ok(Some(kept.reply.clone()));
         }
         let Some(issuer) = self.asked_issuer(request).await? else { return Ok(None) };
         let Some(settings) = issuer.record.value.status.ocsp else { return Ok(None) };
@@ -107,7 +130,7 @@ impl Context {
             subjects.push(Subject { id, record });
         }
         let (der, _) = self.sign_answer((&issuer, settings), &subjects, request.nonce()).await?;
-        Ok(Some(der))
+        Ok(Some(OcspReply::for_this_question(der)))
     }
 
     /// An answer in memory that is still true: the two records that it rests on are looked at, and nothing else.
@@ -130,7 +153,7 @@ impl Context {
         issuer: &Issuer,
         settings: OcspSettings,
         subject: Subject<'_>,
-    ) -> Result<Vec<u8>, Error> {
+    ) -> Result<OcspReply, Error> {
         let Some(record) = subject.record.as_ref() else { return Err(Error::Contended) };
         let name = OcspAnswer::id(record.value.id, subject.id.der());
         let keys = [record.value.key(), issuer.record.value.key(), Key::new(OcspAnswer::KIND, &name)];
@@ -152,7 +175,7 @@ impl Context {
         let true_one = kept.as_ref().map(|kept| &kept.value).filter(|kept| is_true(kept));
         if let Some(kept) = true_one.filter(|kept| now < kept.stale_at()) {
             self.remember(subject.id, kept, rests_on);
-            return Ok(kept.der.0.clone());
+            return Ok(OcspReply::kept(kept));
         }
         let value: CertificateRecord = decode(&certificate.key, &certificate.body)?;
         let current = Subject { id: subject.id, record: Some(Versioned { value, version: certificate.version }) };
@@ -160,14 +183,14 @@ impl Context {
         let (der, (this_update, next_update)) = match self.sign_answer((issuer, settings), &[current], None).await {
             Ok(signed) => signed,
             // While nothing can be signed, an answer that is true will do until its end.
-            Err(error) => return true_one.map(|kept| kept.der.0.clone()).ok_or(error),
+            Err(error) => return true_one.map(OcspReply::kept).ok_or(error),
         };
         let (question, version) = (Octets(subject.id.der().to_vec()), certificate.version.0);
-        let octets = Octets(der.clone());
-        let answer = OcspAnswer { name, certificate: id, question, version, this_update, next_update, der: octets };
+        let der = Octets(der);
+        let answer = OcspAnswer { name, certificate: id, question, version, this_update, next_update, der };
         self.remember(subject.id, &answer, rests_on);
         self.keep(&answer, kept.map(|kept| kept.version)).await;
-        Ok(der)
+        Ok(OcspReply::kept(&answer))
     }
 
     async fn three(&self, keys: &[Key; 3]) -> Result<[Option<Document>; 3], Error> {
@@ -177,7 +200,7 @@ impl Context {
     }
 
     fn remember(&self, id: &CertId, answer: &OcspAnswer, [issuer, certificate]: [(Key, Version); 2]) {
-        let kept = Remembered { issuer, certificate, stale_at: answer.stale_at(), der: answer.der.0.clone() };
+        let kept = Remembered { issuer, certificate, stale_at: answer.stale_at(), reply: OcspReply::kept(answer) };
         let mut answers = self.cache.ocsp.write().unwrap_or_else(PoisonError::into_inner);
         if answers.len() >= MOST_ANSWERS {
             answers.clear();

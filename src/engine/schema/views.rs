@@ -11,7 +11,7 @@ use crate::domain::{
     IssuerRecord, Octets, Profile, RenewalPlan, SyncRecord, UnderIncident,
 };
 use crate::engine::transfer::Place;
-use crate::store::{Column, KindSchema, Schema};
+use crate::store::{Column, KindSchema, ListSchema, Schema};
 
 const fn column(name: &'static str, path: &'static str) -> Column {
     Column { name, path }
@@ -314,4 +314,16 @@ pub(in crate::engine) const SCHEMA: Schema = Schema {
         KindSchema { kind: NonceKey::KIND, view: "acme_nonce_keys", columns: &[] },
         KindSchema { kind: Place::KIND, view: "transfers", columns: &[column("line", "line")] },
     ],
+    lists: &[ListSchema {
+        kind: CertificateRequest::KIND,
+        path: "approval.votes",
+        view: "approvals",
+        columns: &[
+            column("voter", "voter"),
+            column("step", "step"),
+            column("decision", "decision"),
+            column("comment", "comment"),
+            column("at", "at"),
+        ],
+    }],
 };

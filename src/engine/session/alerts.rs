@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use super::Session;
-use crate::domain::{Alert, AlertId, AlertSpec, ApplicationId, AuditHead, AuditReport, CertificateRecord};
+use crate::domain::{Alert, AlertId, AlertSpec, ApplicationId, AuditHead, AuditReport, CertificateRecord, Event};
 use crate::engine::alerts::ChannelTest;
 use crate::engine::error::Error;
 use crate::engine::query::{Page, PageToken};
@@ -83,6 +83,21 @@ impl Session {
 
 /// The audit trail: for product administrators.
 impl Session {
+    /// One page of the events of the whole product, the latest first, 100 a page.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a token that is not one of this list's.
+    #[tracing::instrument(level = "debug", skip_all, err)]
+    pub async fn all_events(&self, after: Option<&PageToken>) -> Result<Page<Event>, Error> {
+        verb!(self.all_events(after))
+    }
+
+    /// The last block of the audit chain, as [`Engine::audit_head`](crate::engine::Engine::audit_head) gives it to the host.
+    #[tracing::instrument(level = "debug", skip(self), err)]
+    pub async fn audit_head(&self) -> Result<Option<AuditHead>, Error> {
+        verb!(self.see_audit_head())
+    }
+
     /// Walks the audit chain from the block number `from` (1 for all of it) and reports whatever was changed, removed, added
     /// or reordered. With the head that was kept elsewhere it also finds a chain that was cut short or written anew.
     ///

@@ -20,13 +20,13 @@ impl Session {
         verb!(self.create_application(spec))
     }
 
-    /// An Application. Needs `application.read`.
+    /// An Application. Needs `application.read`; without `members.read` it comes with the actor's own memberships and no others.
     #[tracing::instrument(level = "debug", skip(self), err)]
     pub async fn application(&self, id: ApplicationId) -> Result<Application, Error> {
         verb!(self.see_application(id))
     }
 
-    /// An Application by its name. Needs `application.read`.
+    /// An Application by its name; see [`application`](Self::application).
     ///
     /// # Errors
     /// [`Error::NotFound`] also for one that the actor may not see.
@@ -47,17 +47,19 @@ impl Session {
         verb!(self.applications(after))
     }
 
-    /// Changes an Application's description, or switches the rereading of keys off for good. Needs `application.edit`.
+    /// Changes an Application's description, or switches the rereading of keys off for good; `None` leaves one as it is. What others
+    /// change at the same time stays changed. Needs `application.edit`.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a description of more than 1000 characters, or to allow the rereading of keys again.
-    #[tracing::instrument(level = "debug", skip(self, description), err)]
+    #[tracing::instrument(level = "debug", skip(self, description, key_rereading), err)]
     pub async fn edit_application(
         &self,
         id: ApplicationId,
-        description: String,
-        key_rereading: KeyRereading,
+        description: impl Into<Option<String>>,
+        key_rereading: impl Into<Option<KeyRereading>>,
     ) -> Result<Application, Error> {
+        let (description, key_rereading) = (description.into(), key_rereading.into());
         verb!(self.edit_application(id, description, key_rereading))
     }
 

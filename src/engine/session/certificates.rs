@@ -1,7 +1,10 @@
 //! Verbs on certificates: asking, finding, exporting, importing.
 
+use time::OffsetDateTime;
+
 use super::Session;
-use crate::domain::{CertificateId, CertificateRecord, Draft, Enrollment, Metadata, RequestId};
+use crate::domain::{ApplicationId, CertificateId, CertificateRecord, Draft, Enrollment, Metadata, RequestId};
+use crate::engine::endings::Endings;
 use crate::engine::error::Error;
 use crate::engine::inventory::{Import, ImportOutcome};
 use crate::engine::outcome::{Chain, Outcome, Refusal, SubjectKey};
@@ -116,6 +119,23 @@ impl Session {
         after: Option<&PageToken>,
     ) -> Result<Page<CertificateRecord>, Error> {
         verb!(self.certificates(query, after))
+    }
+
+    /// How many certificates end between each of `bounds` and the next, for a picture of what is to come. Needs
+    /// `certificates.list`; without an Application, a product administrator.
+    ///
+    /// Counting stops at [`MOST_ENDINGS`](crate::engine::MOST_ENDINGS) in each stretch, so that it costs the same whatever the
+    /// size of the inventory.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] unless 2 to 54 instants are given in order.
+    #[tracing::instrument(level = "debug", skip(self, bounds), err)]
+    pub async fn endings(
+        &self,
+        application: Option<ApplicationId>,
+        bounds: &[OffsetDateTime],
+    ) -> Result<Vec<Endings>, Error> {
+        verb!(self.endings(application, bounds))
     }
 
     /// A certificate with those above it, for export. Needs `certificates.read`.

@@ -69,4 +69,10 @@ impl Session {
     pub fn actor(&self) -> &Actor {
         &self.actor
     }
+
+    /// Whether the actor administers the product, as far as its right reaches.
+    #[cfg(feature = "console")]
+    pub(crate) fn administers_product(&self) -> bool {
+        self.context.is_administrator(&self.actor)
+    }
 }

@@ -77,4 +77,13 @@ impl Session {
     pub async fn remove_certificate(&self, id: SyncId, certificate: CertificateId) -> Result<SyncRecord, Error> {
         verb!(self.remove_certificate(id, certificate))
     }
+
+    /// The deployments that want a certificate, 100 at most. Needs `pki-syncs.read`.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] also for a certificate that the actor may not see.
+    #[tracing::instrument(level = "debug", skip(self), err)]
+    pub async fn certificate_deployments(&self, id: CertificateId) -> Result<Vec<Deployment>, Error> {
+        verb!(self.certificate_deployments(id))
+    }
 }

@@ -44,7 +44,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 
 async fn list(call: Asking<(), Paging>) -> Result<Answer<PageView<ApplicationView>>, Problem> {
     let page = call.session.applications(call.query.token().as_ref()).await?;
-    Ok(Answer::new(PageView::of(page, Into::into)))
+    let actor = call.session.actor();
+    Ok(Answer::new(PageView::of(page, |application| ApplicationView::of(application, actor))))
 }
 
 async fn create(call: With<(), ApplicationBody>) -> Result<Answer<ApplicationView>, Problem> {
@@ -54,28 +55,29 @@ async fn create(call: With<(), ApplicationBody>) -> Result<Answer<ApplicationVie
         spec = spec.attach(session.profile(id).await?.name, Methods::default());
     }
     spec.members = body.members.into_iter().map(Into::into).collect();
-    Ok(Answer::new(session.create_application(spec).await?.into()))
+    let created = session.create_application(spec).await?;
+    Ok(Answer::new(ApplicationView::of(created, session.actor())))
 }
 
 async fn see(call: At<(ApplicationId,)>) -> Result<Answer<ApplicationView>, Problem> {
-    Ok(Answer::new(call.session.application(call.path.0).await?.into()))
+    let seen = call.session.application(call.path.0).await?;
+    Ok(Answer::new(ApplicationView::of(seen, call.session.actor())))
 }
 
 async fn by_name(call: At<(Slug,)>) -> Result<Answer<ApplicationView>, Problem> {
-    Ok(Answer::new(call.session.application_named(&call.path.0).await?.into()))
+    let seen = call.session.application_named(&call.path.0).await?;
+    Ok(Answer::new(ApplicationView::of(seen, call.session.actor())))
 }
 
 async fn edit(call: With<(ApplicationId,), ApplicationPatch>) -> Result<Answer<ApplicationView>, Problem> {
     let Call { session, path, body: Json(patch), .. } = call;
-    let present = session.application(path.0).await?;
-    let rereading = match patch.key_rereading {
-        Some(true) => KeyRereading::Allowed,
-        Some(false) => KeyRereading::DisabledForGood,
-        None => present.key_rereading,
-    };
-    let description = patch.description.unwrap_or(present.description);
-    let edited = session.edit_application(path.0, description, rereading).await;
-    Ok(Answer::new(edited.map_err(|error| Problem::from(error).spelled(camel))?.into()))
+    let rereading = patch.key_rereading.map(|allowed| match allowed {
+        true => KeyRereading::Allowed,
+        false => KeyRereading::DisabledForGood,
+    });
+    let edited = session.edit_application(path.0, patch.description, rereading).await;
+    let edited = edited.map_err(|error| Problem::from(error).spelled(camel))?;
+    Ok(Answer::new(ApplicationView::of(edited, session.actor())))
 }
 
 async fn remove(call: At<(ApplicationId,)>) -> Result<Done, Problem> {

@@ -79,7 +79,7 @@ async fn attach(call: With<(ApplicationId,), AttachBody>) -> Result<Answer<Appli
     for profile in profile_ids {
         call.session.attach_profile(id, profile).await?;
     }
-    Ok(Answer::new(call.session.application(id).await?.into()))
+    Ok(Answer::new(ApplicationView::of(call.session.application(id).await?, call.session.actor())))
 }
 
 async fn detach(call: At<Attachment>) -> Result<Done, Problem> {

@@ -6,11 +6,13 @@ mod alerts;
 mod answer;
 mod applications;
 mod approvals;
+mod audit;
 mod authorities;
 mod call;
 mod certificates;
 mod endpoint;
 mod enrollment;
+mod incidents;
 mod inventory;
 mod keys;
 mod openapi;
@@ -103,6 +105,7 @@ fn endpoints() -> Vec<Endpoint> {
         requests::endpoints(),
         renewal::endpoints(),
         revocation::endpoints(),
+        incidents::endpoints(),
         keys::endpoints(),
         inventory::endpoints(),
         applications::endpoints(),
@@ -113,6 +116,7 @@ fn endpoints() -> Vec<Endpoint> {
         authorities::endpoints(),
         syncs::endpoints(),
         alerts::endpoints(),
+        audit::endpoints(),
         tokens::endpoints(),
     ]
     .into_iter()

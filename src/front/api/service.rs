@@ -44,6 +44,10 @@ pub(super) fn router(desk: Arc<Desk>, endpoints: Vec<Endpoint>) -> Router {
     let (lost, astray) = (Arc::clone(&desk), desk);
     let refuse = |desk: &Desk, headers: &HeaderMap, problem: Problem| {
         let id = request_id(headers, &desk.engine);
+        let status = problem.code.status().as_u16().to_string();
+        // One label for whatever is called by no endpoint's name.
+        let labels = [("endpoint", "none".to_owned()), ("method", "other".to_owned()), ("status", status)];
+        metrics::counter!("chancery_api_requests_total", &labels).increment(1);
         finished(problem_with(problem, &id), &id)
     };
     let nowhere = move |headers: HeaderMap| async move {
@@ -80,7 +84,9 @@ async fn serve(desk: &Desk, endpoint: &Endpoint, params: Placeholders, request: 
     };
     let status = response.status().as_u16().to_string();
     span.in_scope(|| tracing::debug!(status, "answered"));
-    metrics::counter!("chancery_api_requests_total", "endpoint" => endpoint.id, "status" => status).increment(1);
+    let method = endpoint.method.as_str().to_owned();
+    let labels = [("endpoint", endpoint.id.to_owned()), ("method", method), ("status", status)];
+    metrics::counter!("chancery_api_requests_total", &labels).increment(1);
     let took = (desk.engine.now() - begun).as_seconds_f64();
     metrics::histogram!("chancery_api_request_seconds", "endpoint" => endpoint.id).record(took);
     finished(response, &id)

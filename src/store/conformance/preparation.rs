@@ -10,7 +10,7 @@ checks!("Preparation":
 );
 
 const fn schema(version: u32, columns: &'static [Column]) -> Schema {
-    Schema { version, kinds: if columns.len() == 1 { &FIRST } else { &SECOND } }
+    Schema { version, kinds: if columns.len() == 1 { &FIRST } else { &SECOND }, lists: &[] }
 }
 
 const ONE: &[Column] = &[Column { name: "number", path: "number" }];

@@ -1,6 +1,6 @@
-//! What a person with an SQL prompt sees: one view for each kind of document.
+//! What a person with an SQL prompt sees: one view for each kind of document, and for lists in them.
 
-use super::super::{Column, KindSchema, Schema, StoreError};
+use super::super::{Column, Schema, StoreError};
 use super::connections::{Connections, bind, discard};
 use super::failure::{Failure, Turns, corrupt, unreadable};
 use super::layout::{identifier, literal};
@@ -23,14 +23,14 @@ async fn try_to(connections: &Connections, schema: &Schema) -> Result<(), Failur
         return Err(StoreError::Newer { found, supported: schema.version }.into());
     }
     let wanted = wanted(schema);
-    let is_done = |(name, value): &(String, String)| recorded.iter().any(|(n, v)| n == name && v == value);
+    let is_done = |view: &View| recorded.iter().any(|(name, value)| *name == view.row() && *value == view.definition);
     // A role that may not create views can still prepare what is prepared.
     if found == schema.version && wanted.iter().all(is_done) {
         return Ok(());
     }
-    refuse_tables(connections, schema).await?;
+    refuse_tables(connections, &wanted).await?;
     let client = connections.get().await?;
-    let done = client.batch_execute(&script(schema, found, &wanted)).await;
+    let done = client.batch_execute(&script(schema.version, found, &wanted)).await;
     if done.is_err() {
         // The transaction is still open, and nobody else is to meet it.
         discard(client);
@@ -55,31 +55,54 @@ fn version(recorded: &[(String, String)]) -> Result<u32, Failure> {
     found.ok_or_else(|| corrupt("the store does not know its schema's version"))
 }
 
-/// The rows of `meta` that tell of the views: the server would tell of them in its own words.
-fn wanted(schema: &Schema) -> Vec<(String, String)> {
-    schema.kinds.iter().map(|kind| (format!("view {}", kind.view), definition(kind))).collect()
+/// A view as it is to be.
+struct View {
+    name: &'static str,
+    definition: String,
+}
+
+impl View {
+    /// The name of the row of `meta` that tells of it: the server would tell of it in its own words.
+    fn row(&self) -> String {
+        format!("view {}", self.name)
+    }
+}
+
+fn wanted(schema: &Schema) -> Vec<View> {
+    let kinds = schema.kinds.iter().map(|kind| {
+        let definition = definition(kind.view, (kind.kind, ""), "j.body", kind.columns);
+        View { name: kind.view, definition }
+    });
+    let lists = schema.lists.iter().map(|list| {
+        let list_at = format!("j.body #> {}", path(list.path));
+        let members = format!(
+            " CROSS JOIN LATERAL jsonb_array_elements(CASE jsonb_typeof({list_at}) WHEN 'array' THEN {list_at} END) \
+             AS member (value)"
+        );
+        View { name: list.view, definition: definition(list.view, (list.kind, &members), "member.value", list.columns) }
+    });
+    kinds.chain(lists).collect()
 }
 
 /// All in one transaction, under a lock on the version's row: whoever comes second finds another version there, divides
 /// by zero and looks again, or makes the same views again.
-fn script(schema: &Schema, found: u32, wanted: &[(String, String)]) -> String {
+fn script(version: u32, found: u32, wanted: &[View]) -> String {
     let mut sql = format!(
         "BEGIN; SELECT 1 / count(*) FROM (SELECT 1 FROM meta WHERE name = 'schema' AND value = '{found}' FOR UPDATE) AS \
-         mine; UPDATE meta SET value = '{}' WHERE name = 'schema';",
-        schema.version
+         mine; UPDATE meta SET value = '{version}' WHERE name = 'schema';"
     );
-    for (kind, (name, definition)) in schema.kinds.iter().zip(wanted) {
-        let (name, value) = (literal(name), literal(definition));
+    for view in wanted {
+        let (row, value, definition) = (literal(&view.row()), literal(&view.definition), &view.definition);
         sql.push_str(&format!(
-            "DROP VIEW IF EXISTS {}; {definition}; DELETE FROM meta WHERE name = {name}; INSERT INTO meta VALUES ({name}, {value});",
-            identifier(kind.view)
+            "DROP VIEW IF EXISTS {}; {definition}; DELETE FROM meta WHERE name = {row}; INSERT INTO meta VALUES ({row}, {value});",
+            identifier(view.name)
         ));
     }
     sql + "COMMIT"
 }
 
-async fn refuse_tables(connections: &Connections, schema: &Schema) -> Result<(), Failure> {
-    let views: Vec<String> = schema.kinds.iter().map(|kind| kind.view.to_owned()).collect();
+async fn refuse_tables(connections: &Connections, wanted: &[View]) -> Result<(), Failure> {
+    let views: Vec<String> = wanted.iter().map(|view| view.name.to_owned()).collect();
     let sql = "SELECT table_name::text FROM information_schema.tables
                WHERE table_schema = current_schema() AND table_type <> 'VIEW' AND table_name::text = ANY($1::text[])";
     match connections.query(sql, &[bind(views)]).await?.first() {
@@ -91,17 +114,20 @@ async fn refuse_tables(connections: &Connections, schema: &Schema) -> Result<(),
     }
 }
 
-fn definition(kind: &KindSchema) -> String {
-    let column = |column: &Column| {
-        let path: Vec<String> = column.path.split('.').map(literal).collect();
-        format!(", j.body #>> ARRAY[{}] AS {}", path.join(", "), identifier(column.name))
-    };
-    let columns: String = kind.columns.iter().map(column).collect();
+/// The view's text: a row for each document of the kind, or for each member of a list in it.
+fn definition(view: &str, (kind, members): (&str, &str), value: &str, columns: &[Column]) -> String {
+    let column = |column: &Column| format!(", {value} #>> {} AS {}", path(column.path), identifier(column.name));
+    let columns: String = columns.iter().map(column).collect();
     // `jsonb` refuses the escape of NUL, which would spoil the whole view. `OFFSET 0` has each body read once.
     format!(
         "CREATE VIEW {} AS SELECT d.id, d.version{columns} FROM document AS d CROSS JOIN LATERAL \
-         (SELECT replace(d.body, '\\u0000', '\\ufffd')::jsonb AS body OFFSET 0) AS j WHERE d.kind = {}",
-        identifier(kind.view),
-        literal(kind.kind)
+         (SELECT replace(d.body, '\\u0000', '\\ufffd')::jsonb AS body OFFSET 0) AS j{members} WHERE d.kind = {}",
+        identifier(view),
+        literal(kind)
     )
+}
+
+fn path(members: &str) -> String {
+    let members: Vec<String> = members.split('.').map(literal).collect();
+    format!("ARRAY[{}]", members.join(", "))
 }

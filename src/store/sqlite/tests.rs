@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use futures_util::future::join_all;
 use rusqlite::Connection;
 
-use super::super::{Column, Expect, IndexEntry, KindSchema, Over, Write};
+use super::super::{Column, Expect, IndexEntry, KindSchema, ListSchema, Over, Write};
 use super::*;
 
 fn place() -> (tempfile::TempDir, PathBuf) {
@@ -88,8 +88,8 @@ async fn a_dropped_store_finishes_what_it_took() {
 async fn a_person_can_read_the_views() {
     let (_directory, path) = place();
     let store = SqliteStore::open(&path).unwrap();
-    store.prepare(&Schema { version: 1, kinds: &FEWER }).await.unwrap();
-    store.prepare(&Schema { version: 1, kinds: &KINDS }).await.unwrap();
+    store.prepare(&Schema { version: 1, kinds: &FEWER, lists: &[] }).await.unwrap();
+    store.prepare(&Schema { version: 1, kinds: &KINDS, lists: &[] }).await.unwrap();
     let version = store.commit(put("a", Expect::Absent)).await.unwrap();
     let mut odd = put("no json", Expect::Absent);
     let Write::Put { body, .. } = &mut odd.writes[0] else { unreachable!() };
@@ -104,11 +104,30 @@ async fn a_person_can_read_the_views() {
 }
 
 #[tokio::test]
+async fn a_person_can_read_a_list_row_by_row() {
+    let (_directory, path) = place();
+    let store = SqliteStore::open(&path).unwrap();
+    let list = ListSchema { kind: "thing", path: "of.parts", view: "parts", columns: &COLUMNS[..1] };
+    store.prepare(&Schema { version: 1, kinds: &KINDS, lists: Vec::from([list]).leak() }).await.unwrap();
+    for (id, body) in [("a", r#"{"of":{"parts":[{"name":"x"},"no object",{"name":"y"}]}}"#), ("b", "{}"), ("c", "{")] {
+        let mut thing = put(id, Expect::Absent);
+        let Write::Put { body: written, .. } = &mut thing.writes[0] else { unreachable!() };
+        *written = body.into();
+        store.commit(thing).await.unwrap();
+    }
+    let person = Connection::open(&path).unwrap();
+    let mut statement = person.prepare("SELECT id, name FROM parts").unwrap();
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    let rows: Vec<(String, Option<String>)> = rows.map(Result::unwrap).collect();
+    assert_eq!(rows, [("a".into(), Some("x".into())), ("a".into(), None), ("a".into(), Some("y".into()))]);
+}
+
+#[tokio::test]
 async fn a_view_does_not_take_the_place_of_a_table() {
     let (_directory, path) = place();
     let store = SqliteStore::open(&path).unwrap();
     Connection::open(&path).unwrap().execute_batch("CREATE TABLE things (a)").unwrap();
-    let refused = store.prepare(&Schema { version: 1, kinds: &KINDS }).await;
+    let refused = store.prepare(&Schema { version: 1, kinds: &KINDS, lists: &[] }).await;
     assert!(matches!(refused, Err(StoreError::Invalid { .. })), "{refused:?}");
     store.commit(put("a", Expect::Absent)).await.unwrap();
 }

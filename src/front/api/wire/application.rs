@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 use super::super::spelling::camel;
 use super::Moment;
 use crate::domain::{
-    Application, ApplicationId, Event, EventId, KeyRereading, Member, Principal, PrincipalKind, ProfileId, Role, Slug,
+    Actor, Application, ApplicationId, Event, EventId, KeyRereading, Member, Principal, PrincipalKind, ProfileId, Role,
+    Slug,
 };
 use crate::front::Problem;
 
@@ -133,20 +134,24 @@ pub(in crate::front::api) struct ApplicationView {
     key_rereading: bool,
     /// How many profiles are attached.
     profile_count: usize,
-    /// How many members it has.
-    member_count: usize,
+    /// How many members it has, for those who may read them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    member_count: Option<usize>,
     /// When it was made.
     created_at: Moment,
     /// When it was last changed.
     updated_at: Moment,
 }
 
-impl From<Application> for ApplicationView {
-    fn from(application: Application) -> Self {
+impl ApplicationView {
+    /// The Application as the engine showed it to `actor`: to those who may not read its members, with no other than theirs.
+    pub(in crate::front::api) fn of(application: Application, actor: &Actor) -> Self {
+        let may_be_whole = !matches!(application.role_of(actor), Some(Role::Operator | Role::Auditor));
+        let is_whole = may_be_whole || !application.members.iter().all(|member| actor.answers_to(&member.principal));
         Self {
             id: application.id,
             profile_count: application.attachments.len(),
-            member_count: application.members.len(),
+            member_count: is_whole.then_some(application.members.len()),
             key_rereading: application.key_rereading == KeyRereading::Allowed,
             name: application.name,
             description: application.description,

@@ -6,6 +6,7 @@ mod approval;
 mod authority;
 mod certificate;
 mod enrollment;
+mod incident;
 mod policy;
 mod profile;
 mod renewal;
@@ -27,6 +28,7 @@ pub(super) use authority::{
 };
 pub(super) use certificate::{CertificateView, DetailsAnswer, Pem, PemBundle};
 pub(super) use enrollment::{AcmeBody, ApiBody, EnrollmentView, EstBody, MethodBody, ScepBody};
+pub(super) use incident::{IncidentBody, IncidentView, UnderIncidentView, field as incident_field};
 pub(super) use policy::{PolicyBody, PolicyView, field as policy_field};
 pub(super) use profile::{ProfileBody, ProfileView};
 pub(super) use renewal::{RenewalSettingBody, RenewalView};

@@ -1,0 +1,69 @@
+//! Programs of other people's that know nothing but the documents: schemathesis the OpenAPI, a parser the metrics.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use crate::client::{Api, get};
+use crate::config;
+use crate::process::Home;
+
+/// A program of the environment that has schemathesis; nothing, aloud, if it is missing outside CI.
+fn program(name: &str) -> Option<PathBuf> {
+    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+    let tools = std::env::var_os("CHANCERY_TOOLS").map_or(home.join(".cache/chancery-tools"), PathBuf::from);
+    let program = tools.join("schemathesis/bin").join(name);
+    if program.exists() {
+        return Some(program);
+    }
+    assert!(std::env::var_os("CI").is_none_or(|value| value != "true"), "{} is missing", program.display());
+    eprintln!("SKIPPED: {} is missing", program.display());
+    None
+}
+
+/// No server error, and no answer that the document does not describe.
+#[test]
+fn schemathesis_finds_nothing() {
+    let Some(schemathesis) = program("schemathesis") else { return };
+    let home = Home::with(&config::plain());
+    let server = home.start();
+    let api = Api::of(&server);
+    api.issue("a.example.com");
+    fs::write(home.at("openapi.json"), get(&format!("{}/openapi.json", api.url), "").body).unwrap();
+    let seconds = std::env::var("SCHEMATHESIS_SECONDS").unwrap_or("45".to_owned());
+    let seed = std::env::var("SCHEMATHESIS_SEED").unwrap_or("1".to_owned());
+    let checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,\
+         response_schema_conformance,unsupported_method,ignored_auth";
+    let mut run = Command::new(schemathesis);
+    run.current_dir(home.at("")).args(["run", "openapi.json", "--url", &api.url, "--checks", checks]);
+    run.args(["-H", &format!("Authorization: Bearer {}", api.token), "--max-time", &seconds, "--seed", &seed]);
+    run.args(["--phases", "examples,coverage,fuzzing,stateful", "--max-examples", "20", "--continue-on-failure"]);
+    // What it makes may stop nothing it tests with: its own token, and the trail of a whole run.
+    run.args(["--suppress-health-check", "all", "--warnings", "off", "--no-color"]);
+    let output = run.stdin(Stdio::null()).output().unwrap();
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success(), "{said}\n{}", server.log());
+    let summary = said.lines().rev().take(25).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n");
+    println!("{summary}");
+    assert!(!server.log().contains("ERROR"), "{}", server.log());
+    server.stop();
+}
+
+#[test]
+fn the_metrics_are_read_by_a_parser_of_other_peoples() {
+    let Some(python) = program("python") else { return };
+    let home = Home::with(&config::plain());
+    let server = home.start();
+    Api::of(&server).issue("a.example.com");
+    let text = get(&format!("{}/metrics", server.ready("operations")), "").body;
+    fs::write(home.at("metrics.txt"), text).unwrap();
+    let script = "from prometheus_client.parser import text_string_to_metric_families as read\n\
+        families = {family.name: family for family in read(open('metrics.txt').read())}\n\
+        issued = [s for s in families['chancery_api_requests'].samples if s.labels['endpoint'] == 'issueCertificate']\n\
+        assert [s.value for s in issued] == [1.0], issued\n\
+        seconds = families['chancery_api_request_seconds']\n\
+        assert seconds.type == 'histogram', seconds\n\
+        print(len(families), 'families')\n";
+    let parsed = Command::new(python).args(["-c", script]).current_dir(home.at("")).output().unwrap();
+    assert!(parsed.status.success(), "{}", String::from_utf8_lossy(&parsed.stderr));
+}
