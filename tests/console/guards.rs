@@ -4,8 +4,8 @@ use axum::Router;
 use axum::body::Body;
 use chancery::domain::{Span, TokenSpec};
 use chancery::engine::Engine;
-use chancery::front::{Limits, Rate};
 use chancery::front::console::{ClientAddress, Console, PREFIX, Transport};
+use chancery::front::{Limits, Rate};
 use http::{Method, Request, StatusCode};
 use time::Duration;
 

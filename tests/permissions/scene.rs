@@ -5,15 +5,13 @@ use std::sync::Arc;
 
 use super::support::{HOURS, World, principal, slug};
 use chancery::clock::ManualClock;
-use chancery::domain::acme::{AccountKey, BindingSpec, BindingUses};
+use chancery::domain::acme::BindingSpec;
 use chancery::domain::{
-    AcmeAccountId, AcmeBindingId, AcmeSettings, AlertId, AlertOn, AlertSpec, ApplicationId, ApplicationSpec,
-    ApprovalPolicySpec, ApprovalStep, AutoRenewal, CertificateId, Channel, ChannelKind, Enrollment, IncidentId,
-    IncidentSelection, IncidentSpec, IssuerSpec, KeyProof, KeyRereading, Member, Metadata, MethodSettings, Methods,
-    Preset, RenewalBudget, RenewalKey, RequestId, RequestStatus, Role, Selection, Span, SyncId, SyncSpec, TokenId,
-    TokenSpec,
+    AcmeAccountId, AcmeBindingId, AlertId, AlertOn, AlertSpec, ApplicationId, ApplicationSpec, ApprovalPolicySpec,
+    ApprovalStep, AutoRenewal, CertificateId, Channel, ChannelKind, Enrollment, IncidentId, IncidentSelection,
+    IncidentSpec, IssuerSpec, KeyProof, KeyRereading, Member, Metadata, MethodSettings, Methods, Preset, RenewalBudget,
+    RenewalKey, RequestId, RequestStatus, Role, Selection, Span, SyncId, SyncSpec, TokenId, TokenSpec,
 };
-use chancery::engine::acme::{NewAccount, Terms};
 use chancery::engine::{CertificateQuery, Error, Import, Outcome, RequestQuery, Session};
 use chancery::notify::conformance::RecordingNotifier;
 use chancery::store::MemoryStore;
@@ -59,21 +57,6 @@ fn alert(name: &str) -> AlertSpec {
     AlertSpec::new(slug(name), AlertOn::Issuance).channel(channel)
 }
 
-/// A binding key, and an account that was made with it.
-async fn acme(world: &World) -> (AcmeBindingId, AcmeAccountId) {
-    let (application, profile) = (world.application.id, world.profile.id);
-    let alice = world.session("alice");
-    let settings = MethodSettings::Acme(Some(AcmeSettings::default()));
-    alice.set_method(application, profile, settings).await.unwrap();
-    let spec = BindingSpec { uses: BindingUses::Many, ..BindingSpec::new("fleet") };
-    let (binding, _) = alice.create_acme_binding(application, profile, spec).await.unwrap();
-    let outside = world.issue("account.example.com").await;
-    let key = AccountKey::new([1; 32], outside.certificate().public_key());
-    let new = NewAccount { key, contacts: Vec::new(), terms: Terms::Agreed, binding: Some(binding.clone()) };
-    let made = world.engine.acme(application, profile).create_account(new).await.unwrap();
-    (binding.id, made.into_inner().id)
-}
-
 impl Scene {
     pub(super) async fn new() -> Self {
         let store = MemoryStore::new();
@@ -95,7 +78,7 @@ impl Scene {
         let Ok(Outcome::Pending(waiting)) = waiting else { panic!("{waiting:?}") };
         let token = world.session("root").create_token(TokenSpec::new("hers", principal("user:zoe"))).await.unwrap();
         let token = token.0.id;
-        let (binding, account) = acme(&world).await;
+        let (binding, account) = support::acme(&world).await;
         let (certificate, request) = (first.record.id, first.request);
         let sync = world.session("alice").save_sync(world.application.id, sync_spec("edge")).await.unwrap().id;
         Self {

@@ -75,10 +75,7 @@ async fn refused(call: &Call, request: &RequestSummary) -> Result<Option<Markup>
 
 fn outcome(call: &Call, request: &RequestSummary, decided: Option<&ApprovalRequest>) -> Markup {
     let brings_key = decided.is_some_and(|shown| {
-        matches!(
-            shown.approval.ask.source,
-            AskedSource::Csr(_) | AskedSource::Renewal { key: AskedKey::Csr(_), .. }
-        )
+        matches!(shown.approval.ask.source, AskedSource::Csr(_) | AskedSource::Renewal { key: AskedKey::Csr(_), .. })
     });
     let to = |what: &str| call.site.to(&format!("/requests/{}/{what}", request.id));
     let is_own = request.requester == *call.session.actor().principal();

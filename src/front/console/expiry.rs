@@ -184,9 +184,15 @@ mod tests {
     #[test]
     fn months_begin_with_their_first_day() {
         let bounds = Stretch::Month.bounds(datetime!(2026-11-30 0:00 UTC));
-        assert_eq!(bounds[..4].iter().map(|at| iso(*at)).collect::<Vec<_>>(), ["2026-11-30", "2026-12-01", "2027-01-01", "2027-02-01"]);
+        assert_eq!(
+            bounds[..4].iter().map(|at| iso(*at)).collect::<Vec<_>>(),
+            ["2026-11-30", "2026-12-01", "2027-01-01", "2027-02-01"]
+        );
         let bounds = Stretch::Month.bounds(datetime!(2028-01-31 0:00 UTC));
-        assert_eq!((iso(bounds[1]), iso(bounds[2]), iso(bounds[12])), ("2028-02-01".into(), "2028-03-01".into(), "2029-01-01".into()));
+        assert_eq!(
+            (iso(bounds[1]), iso(bounds[2]), iso(bounds[12])),
+            ("2028-02-01".into(), "2028-03-01".into(), "2029-01-01".into())
+        );
         let weeks = Stretch::Week.bounds(datetime!(2026-12-28 0:00 UTC));
         assert_eq!((weeks.len(), iso(weeks[1])), (13, "2027-01-04".to_owned()));
     }

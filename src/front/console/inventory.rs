@@ -45,7 +45,8 @@ async fn list(call: Call) -> Result<Answer, Problem> {
         None => Vec::new(),
     };
     let found = find(&call, scope).await?;
-    let is_searched = ["after", "name", "status", "tag", "profile", "within"].iter().any(|field| call.query.get(field).is_some());
+    let is_searched =
+        ["after", "name", "status", "tag", "profile", "within"].iter().any(|field| call.query.get(field).is_some());
     let picture = if is_searched { None } else { Some(expiry::picture(&call, scope).await?) };
     let may_ask = match scope {
         Some(application) => asking::may_ask(&call, application).await?,
