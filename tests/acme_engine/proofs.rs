@@ -129,6 +129,24 @@ async fn an_outage_of_the_verifier_counts_as_no_attempt() {
 }
 
 #[tokio::test]
+async fn what_could_not_be_looked_at_for_a_day_has_expired() {
+    let scene = Scene::new().await;
+    let account = scene.account(1).await;
+    let order = scene.order(&account, &["a.example.com"]).await;
+    scene.verifier.goes_down();
+    scene.prove(&account, &order).await;
+    scene.world.clock.advance(Duration::days(2));
+    scene.verifier.comes_back();
+    scene.work().await;
+    assert_eq!(scene.authorization(&account, &order, 0).await.status, AuthorizationStatus::Expired);
+    assert_eq!(scene.verifier.asked().len(), 1, "nobody looks any more");
+    scene.world.clock.advance(Duration::days(8));
+    scene.work().await;
+    let gone = scene.server.authorization(&account, order.order.authorizations[0]).await;
+    assert_eq!(kind(gone), ProblemKind::Malformed);
+}
+
+#[tokio::test]
 async fn a_worker_that_never_comes_back_is_replaced_and_its_look_counts() {
     let scene = Scene::with(AcmeSettings { attempts: 2, ..settings() }).await;
     let account = scene.account(1).await;

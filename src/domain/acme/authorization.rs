@@ -273,6 +273,14 @@ impl Authorization {
         self
     }
 
+    /// The same when its time has passed: nobody looks any more.
+    pub(crate) fn lapsed(mut self) -> Self {
+        if let AuthorizationState::Pending { challenges } = &mut self.state {
+            challenges.iter_mut().for_each(|challenge| challenge.state = ChallengeState::Pending);
+        }
+        self
+    }
+
     fn challenge(&mut self, kind: ChallengeKind) -> Option<&mut Challenge> {
         let AuthorizationState::Pending { challenges } = &mut self.state else { return None };
         challenges.iter_mut().find(|challenge| challenge.kind == kind)

@@ -30,6 +30,7 @@ impl Context {
         let found = Versioned { value: authorization, version: hit.document.version };
         match found.value.due() {
             Due::Look(_, at) | Due::Collect(at) if at > self.now() => Ok(Work::Nothing),
+            Due::Look(..) if found.value.expires_at <= self.now() => self.lapse(found).await,
             Due::Look(kind, _) => self.look(found, kind).await,
             Due::Collect(_) => {
                 self.remove(&found).await?;
@@ -70,6 +71,7 @@ impl Context {
         let identifier = authorization.identifier.to_string();
         let application = authorization.application;
         let (next, work) = match looked {
+            _ if authorization.expires_at <= change.now => (authorization.lapsed(), Work::Expired),
             Ok(()) => {
                 change.event(
                     Some(application),
@@ -100,6 +102,13 @@ impl Context {
         };
         change.update(&next, version)?;
         Ok(hold(change).await?.map_or(Work::TakenByOthers, |_| work))
+    }
+
+    /// Its time passed before anybody could look: it waits to be collected.
+    async fn lapse(&self, found: Versioned<Authorization>) -> Result<Work, Error> {
+        let mut change = self.change_by_engine()?;
+        change.update(&found.value.lapsed(), found.version)?;
+        Ok(hold(change).await?.map_or(Work::TakenByOthers, |_| Work::Expired))
     }
 
     async fn leave_to_others(&self, found: Versioned<Authorization>, kind: ChallengeKind) -> Result<Work, Error> {

@@ -12,7 +12,7 @@ pub struct DueReport {
     pub renewed: usize,
     /// Renewals whose date was set anew, and walks over them, because settings were changed.
     pub rescheduled: usize,
-    /// Requests that nobody decided on in time.
+    /// Requests that nobody decided on in time, and proofs that nobody could look at in time.
     pub expired: usize,
     /// Steps of mass revocations.
     pub revoked: usize,

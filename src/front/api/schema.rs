@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
+use crate::domain::acme::{BindingUses, ChallengeKind};
 use crate::domain::*;
 use crate::x509::{Attribute, ExtendedKeyUsage, KeyAlgorithm, KeyUsage, RevocationReason, Serial, SignatureAlgorithm};
 
@@ -22,7 +23,7 @@ macro_rules! ids {
 }
 
 ids! {
-    AlertId ApplicationId CertificateId EventId IncidentId IssuerId NotificationId PolicyId ProfileId RequestId SyncId TokenId
+    AcmeAccountId AcmeBindingId AlertId ApplicationId CertificateId EventId IncidentId IssuerId NotificationId PolicyId ProfileId RequestId SyncId TokenId
 }
 
 macro_rules! words {
@@ -43,6 +44,7 @@ macro_rules! words {
 words! {
     AlertState: [AlertState::Enabled, AlertState::Disabled];
     ApprovalPolicyState: [ApprovalPolicyState::Active, ApprovalPolicyState::Inactive];
+    BindingUses: [BindingUses::Once, BindingUses::Many];
     CertificateStatus: [
         CertificateStatus::Active, CertificateStatus::Renewed, CertificateStatus::Expired, CertificateStatus::Revoked,
     ];
@@ -85,7 +87,7 @@ macro_rules! all {
     )*};
 }
 
-all! { Action Attribute KeyAlgorithm KeyUsage RevocationReason SignatureAlgorithm }
+all! { Action Attribute ChallengeKind KeyAlgorithm KeyUsage RevocationReason SignatureAlgorithm }
 
 macro_rules! texts {
     ($($text:ident: $description:literal, $pattern:literal;)*) => {$(
