@@ -36,7 +36,8 @@ fn over_tls_the_cookie_is_secure() {
     let home = Home::with(&config::shipped());
     let server = home.start();
     let (url, root) = (server.ready("console"), server.ready("root"));
-    let (origin, token) = (format!("origin: https://{}", authority(&url)), format!("token={}", server.token().unwrap()));
+    let (origin, token) =
+        (format!("origin: https://{}", authority(&url)), format!("token={}", server.token().unwrap()));
     // By HTTP/2, too, where no `Host` says which origin is ours.
     for version in ["--http1.1", "--http2"] {
         let arguments =

@@ -1,6 +1,7 @@
 //! How the domain's values become documents: kinds, ids, index entries and readable columns.
 
 mod access;
+mod acme;
 mod alerts;
 mod audit;
 mod deploy;
@@ -24,6 +25,10 @@ use crate::domain::{Octets, RequestId};
 use crate::store::{IndexEntry, Key};
 
 pub(in crate::engine) use access::{KeptToken, TOKEN_PRINCIPAL};
+pub(in crate::engine) use acme::{
+    ACME_ACCOUNT, ACME_BINDING, ACME_ORDER, ACME_PROOF, KeptBinding, NonceKey, attached, key_claim, proof_of,
+    replacement_claim,
+};
 pub use alerts::{Notification, NotificationChannel};
 pub(in crate::engine) use alerts::{Place, Watch, Window, scope};
 pub(in crate::engine) use audit::{AUDIT_TURN, ChainHead, Pruning};
