@@ -16,6 +16,7 @@ declare -A examples=(
   [lifecycle]="--out $work/lifecycle"
   [policy_test]=""
   [quickstart]="--out $work/quickstart --name a.example.com"
+  [server]="--config examples/chancery.toml --check"
   [simulate]="--seeds 2000"
   [transfer]="--from tests/fixtures/schema-1/state.jsonl --to $work/moved.db"
   [year]="--certificates 500"
@@ -37,6 +38,7 @@ install_programs() {
   python3 -c 'import ensurepip' > "$work/log" 2>&1 || missing+=(python3-venv)
   type cc c++ > "$work/log" 2>&1 || missing+=(gcc g++ libc6-dev)
   compgen -G '/usr/lib/postgresql/*/bin/initdb' > "$work/log" || missing+=(postgresql)
+  type curl > "$work/log" 2>&1 || missing+=(curl)
   type shellcheck > "$work/log" 2>&1 || missing+=(shellcheck)
   if ((${#missing[@]})); then
     apt-get update -q
@@ -44,10 +46,19 @@ install_programs() {
   fi
   # Without optimisation: it compiles in half the time and runs for a second.
   type cargo-deny > "$work/log" 2>&1 || cargo install --quiet --locked --debug --root "$tools" cargo-deny
-  # A mail server of other people's, for the tests of notifiers.
-  if ! "$tools/aiosmtpd/bin/python" -c 'import aiosmtpd' > "$work/log" 2>&1; then
-    python3 -m venv "$tools/aiosmtpd"
-    "$tools/aiosmtpd/bin/pip" install --quiet aiosmtpd
+  # Other people's programs from PyPI, each in a place of its own: a mail server, what judges the API, an ACME client.
+  from_pypi aiosmtpd aiosmtpd
+  from_pypi schemathesis schemathesis prometheus-client
+  from_pypi certbot certbot
+}
+
+from_pypi() {
+  local place=$tools/$1
+  shift
+  if [[ ! -e $place/installed ]]; then
+    python3 -m venv "$place"
+    "$place/bin/pip" install --quiet "$@"
+    touch "$place/installed"
   fi
 }
 
