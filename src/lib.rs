@@ -2,11 +2,12 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod challenge;
 pub mod clock;
 pub mod domain;
 pub mod engine;
 pub mod entropy;
-#[cfg(any(feature = "api", feature = "status"))]
+#[cfg(any(feature = "acme", feature = "api", feature = "status"))]
 pub mod front;
 pub mod manual;
 pub mod notify;

@@ -9,6 +9,8 @@
 //! - [Events and alerts](alerts): who wants to be told, or to prove what was done.
 //! - The JSON API (`manual::api`, feature `api`): who asks for certificates over HTTP, or mounts it.
 //! - The console (`manual::console`, feature `console`): who gives people pages.
+//! - ACME (`manual::acme`, feature `acme`): who has clients that enroll by themselves.
+//! - The server (`manual::server`, feature `server`): who wants all of it as one process, or to mount it in their own.
 //! - [Due work](due_work): who runs it.
 //! - [PostgreSQL](postgres): who runs several nodes.
 //! - [Writing a store](stores): who has a database.
@@ -45,6 +47,14 @@ pub mod api {}
 #[cfg(feature = "console")]
 #[doc = include_str!("manual/console.md")]
 pub mod console {}
+
+#[cfg(feature = "acme")]
+#[doc = include_str!("manual/acme.md")]
+pub mod acme {}
+
+#[cfg(feature = "server")]
+#[doc = include_str!("manual/server.md")]
+pub mod server {}
 
 #[doc = include_str!("manual/due_work.md")]
 pub mod due_work {}

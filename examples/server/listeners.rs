@@ -12,6 +12,7 @@ use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use chancery::domain::Span;
 use chancery::engine::Engine;
+use chancery::front::acme::Acme;
 use chancery::front::api::{self, Api};
 use chancery::front::console::{self, ClientAddress, Console, Transport};
 use chancery::front::status::Status;
@@ -20,6 +21,7 @@ use http::StatusCode;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinSet;
 
+use crate::acme::ACME;
 use crate::configuration::{Configuration, Listen, Rates};
 use crate::{Result, observe};
 
@@ -27,13 +29,14 @@ use crate::{Result, observe};
 pub(crate) const STATUS: &str = "/pki";
 
 /// What people and programs talk to. A further front is one line here.
-pub(crate) fn service(engine: &Engine, configuration: &Configuration) -> Router {
+pub(crate) fn service(engine: &Engine, configuration: &Configuration, acme: Option<Acme>) -> Router {
     let limits = limits(&configuration.limits);
     let api = Api::new(engine, BearerTokens::of(engine)).limits(limits);
     let transport = if configuration.tls.is_some() { Transport::Tls } else { Transport::LoopbackHttp };
     let console = Console::new(engine).transport(transport).limits(Limits { page: 50, ..limits });
     let console = console.router().layer(from_fn(addressed));
-    Router::new().nest(api::PREFIX, api.router()).nest(console::PREFIX, console)
+    let router = Router::new().nest(api::PREFIX, api.router()).nest(console::PREFIX, console);
+    acme.into_iter().fold(router, |router, acme| router.nest(ACME, acme.router()))
 }
 
 /// Tells the console where a request came from: attempts to sign in are counted for each address.

@@ -5,6 +5,10 @@
 
 #[cfg(feature = "aws-lc-rs")]
 mod aws_lc;
+#[cfg(feature = "acme")]
+mod jws;
+#[cfg(feature = "acme")]
+mod mac;
 mod pkcs8;
 #[cfg(any(not(feature = "aws-lc-rs"), test))]
 mod rustcrypto;
@@ -14,6 +18,11 @@ mod tests;
 use std::fmt;
 
 use zeroize::Zeroizing;
+
+#[cfg(feature = "acme")]
+pub(crate) use jws::verify_jws;
+#[cfg(feature = "acme")]
+pub(crate) use mac::{MacHash, hmac_sha256, verify_mac};
 
 use crate::x509::{KeyAlgorithm, KeyRefusal, PublicKey, SignatureAlgorithm};
 

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use time::OffsetDateTime;
 
+use super::acme;
 use super::enrollment::{Names, Source, Terms, Values};
 use super::policy::{Policy, Problem, Verdict, Violation};
 use super::{Defaults, KeyCustody, Method, Profile, Span};
@@ -153,7 +154,9 @@ impl Completion<'_> {
         let constraints = self.terms.basic_constraints.or(asked.basic_constraints).or(self.defaults.basic_constraints);
         let subject = self.csr_subject(csr.subject());
         let ignored = asked.unknown.clone();
-        self.finish(Parts { subject, sans: asked.sans.clone(), key_algorithm, usages, purposes, constraints, ignored })
+        // To ACME a common name is an identifier like the others; relying parties look for those among the alternative names.
+        let sans = if self.method == Method::Acme { acme::names_of(csr) } else { asked.sans.clone() };
+        self.finish(Parts { subject, sans, key_algorithm, usages, purposes, constraints, ignored })
     }
 
     fn refuse_names_beside_csr(&mut self, names: &Names) {

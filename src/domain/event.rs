@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use super::acme::ChallengeKind;
 use super::{
-    AlertId, ApplicationId, CertificateId, EventId, IncidentId, IssuerId, PolicyId, Principal, ProfileId, RequestId,
-    SyncId, TokenId, Violation,
+    AcmeAccountId, AcmeAuthorizationId, AcmeBindingId, AcmeOrderId, AlertId, ApplicationId, CertificateId, EventId,
+    IncidentId, IssuerId, PolicyId, Principal, ProfileId, RequestId, SyncId, TokenId, Violation,
 };
 use crate::x509::RevocationReason;
 
@@ -310,6 +311,69 @@ pub enum EventKind {
     TokenRevoked {
         /// The token.
         token: TokenId,
+    },
+    /// A key for external account bindings of ACME was made.
+    AcmeBindingMade {
+        /// The key.
+        binding: AcmeBindingId,
+        /// At the directory of this profile.
+        profile: ProfileId,
+    },
+    /// The secret of such a key was read again.
+    AcmeBindingRead {
+        /// The key.
+        binding: AcmeBindingId,
+    },
+    /// Such a key was revoked.
+    AcmeBindingRevoked {
+        /// The key.
+        binding: AcmeBindingId,
+    },
+    /// An account of ACME was made.
+    AcmeAccountMade {
+        /// The account.
+        account: AcmeAccountId,
+        /// The binding that it was made with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        binding: Option<AcmeBindingId>,
+    },
+    /// An account of ACME was changed.
+    AcmeAccountChanged {
+        /// The account.
+        account: AcmeAccountId,
+        /// What was changed.
+        what: String,
+    },
+    /// An order of ACME was placed.
+    AcmeOrderPlaced {
+        /// The order.
+        order: AcmeOrderId,
+        /// The profile that it is to be issued under.
+        profile: ProfileId,
+        /// What it names, as `dns:example.com`; of many the first ten.
+        identifiers: Vec<String>,
+    },
+    /// Control of an identifier was proved.
+    AcmeIdentifierProved {
+        /// The authorization.
+        authorization: AcmeAuthorizationId,
+        /// The identifier, as `dns:example.com`.
+        identifier: String,
+        /// The challenge.
+        challenge: ChallengeKind,
+    },
+    /// Control of an identifier could not be proved.
+    AcmeIdentifierNotProved {
+        /// The authorization.
+        authorization: AcmeAuthorizationId,
+        /// The profile that it is for.
+        profile: ProfileId,
+        /// The identifier, as `dns:example.com`.
+        identifier: String,
+        /// The challenge.
+        challenge: ChallengeKind,
+        /// Why not.
+        reason: String,
     },
     /// Old records were removed, as the retention settings say.
     RecordsPruned {

@@ -109,6 +109,14 @@ ids! {
     IncidentId = "inc-";
     /// Names a token of access.
     TokenId = "tok-";
+    /// Names an account of ACME.
+    AcmeAccountId = "acct-";
+    /// Names a key for external account bindings of ACME; its text is the `kid`.
+    AcmeBindingId = "eab-";
+    /// Names an order of ACME.
+    AcmeOrderId = "order-";
+    /// Names an authorization of ACME.
+    AcmeAuthorizationId = "authz-";
 }
 
 fn compose(now: OffsetDateTime, random: [u8; 10]) -> u128 {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AutoRenewal, Span};
+use super::{AcmeSettings, AutoRenewal, Span};
 use crate::x509::InvalidValue;
 
 /// How a certificate is asked for.
@@ -121,6 +121,8 @@ impl Methods {
         if let Some(error) = auto_renew.and_then(|auto_renew| auto_renew.fault(None)) {
             faults.push(("api.auto_renew".into(), error));
         }
+        let acme = self.acme.iter().flat_map(AcmeSettings::faults);
+        faults.extend(acme.map(|(field, error)| (format!("acme.{field}"), error)));
         if let Some(ScepChallenge::Dynamic { expires_after, max_pending }) =
             self.scep.as_ref().map(|scep| scep.challenge)
         {
@@ -145,28 +147,6 @@ pub struct ApiSettings {
     /// `auto_renew_before` means the same.
     #[serde(default, alias = "auto_renew_before", skip_serializing_if = "Option::is_none")]
     pub auto_renew: Option<AutoRenewal>,
-}
-
-/// Settings of ACME enrollment.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AcmeSettings {
-    /// What clients must prove.
-    #[serde(default)]
-    pub checks: AcmeChecks,
-}
-
-/// What ACME clients must prove. That both checks are skipped can not be said.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AcmeChecks {
-    /// An account binding and control of each identifier.
-    #[default]
-    All,
-    /// Only an account binding.
-    SkipOwnership,
-    /// Only control of each identifier.
-    SkipAccountBinding,
 }
 
 /// Settings of EST enrollment.

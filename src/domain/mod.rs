@@ -6,6 +6,7 @@
 //! What people write is a *spec* ([`PolicySpec`], [`ProfileSpec`], [`ApplicationSpec`], [`IssuerSpec`]), in code, JSON or TOML
 //! ([`read_json`]). What arrives is an [`Enrollment`]. [`complete`] makes a [`Draft`] of it, [`Policy::judge`] a [`Verdict`].
 
+pub mod acme;
 pub mod policy;
 
 mod access;
@@ -34,6 +35,7 @@ mod status;
 mod sync;
 
 pub use access::{Access, Scope, Token, TokenSpec};
+pub use acme::settings::{AcmeChecks, AcmeLimits, AcmeNetworks, AcmeSettings, Rate};
 pub use alert::{
     Alert, AlertOn, AlertRecord, AlertSpec, AlertState, Channel, ChannelKind, Confidential, Delivery, DestinationRules,
     Filter, FilterField, FilterOperator, Hidden, Loopback, Repeat,
@@ -52,8 +54,8 @@ pub use draft::{Asked, Draft, IssuerTerms, Predecessor, complete};
 pub use enrollment::{Enrollment, Names, RenewalKey, Source, Terms, Values};
 pub use event::{Decision, Event, EventKind};
 pub use id::{
-    AlertId, ApplicationId, CertificateId, EventId, IncidentId, IssuerId, NotificationId, PolicyId, ProfileId,
-    RequestId, Slug, SyncId, TokenId,
+    AcmeAccountId, AcmeAuthorizationId, AcmeBindingId, AcmeOrderId, AlertId, ApplicationId, CertificateId, EventId,
+    IncidentId, IssuerId, NotificationId, PolicyId, ProfileId, RequestId, Slug, SyncId, TokenId,
 };
 pub use incident::{
     Incident, IncidentProgress, IncidentSelection, IncidentSpec, IncidentState, MAX_INCIDENT_SERIALS, UnderIncident,
@@ -61,8 +63,8 @@ pub use incident::{
 pub use issuer::{IssuerKey, IssuerRecord, IssuerSpec, IssuerState, IssuerUrls};
 pub use metadata::Metadata;
 pub use method::{
-    AcmeChecks, AcmeSettings, ApiSettings, BootstrapTrust, EstSettings, Method, MethodSettings, Methods,
-    ScepCaCertificates, ScepChallenge, ScepRenewal, ScepSettings,
+    ApiSettings, BootstrapTrust, EstSettings, Method, MethodSettings, Methods, ScepCaCertificates, ScepChallenge,
+    ScepRenewal, ScepSettings,
 };
 pub use policy::{Policy, PolicySpec, Verdict, Violation};
 pub use preset::Preset;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::{Access, ApplicationId};
+use super::acme::Account;
+use super::{Access, AcmeAccountId, ApplicationId, Scope};
 use crate::x509::InvalidValue;
 
 /// What kind of member or requester somebody is.
@@ -21,6 +22,8 @@ pub enum PrincipalKind {
     Group,
     /// The engine itself, when due work acts and nobody asked.
     System,
+    /// A client of the ACME protocol: an account, or whoever has shown a certificate's key.
+    Acme,
 }
 
 impl PrincipalKind {
@@ -30,6 +33,7 @@ impl PrincipalKind {
             Self::Machine => "machine",
             Self::Group => "group",
             Self::System => "system",
+            Self::Acme => "acme",
         }
     }
 }
@@ -61,6 +65,21 @@ impl Principal {
         Self { kind: PrincipalKind::System, id: "engine".into() }
     }
 
+    /// An account of ACME, `acme:acct-…`. Only the engine acts as it.
+    pub fn acme_account(id: AcmeAccountId) -> Self {
+        Self { kind: PrincipalKind::Acme, id: id.to_string() }
+    }
+
+    /// Whoever has shown by ACME that it has a certificate's key, `acme:certificate-key`.
+    pub(crate) fn acme_key_holder() -> Self {
+        Self { kind: PrincipalKind::Acme, id: "certificate-key".into() }
+    }
+
+    /// The account of ACME that it is.
+    pub(crate) fn acme_account_id(&self) -> Option<AcmeAccountId> {
+        self.id.parse().ok().filter(|_| self.kind == PrincipalKind::Acme)
+    }
+
     /// The kind.
     pub fn kind(&self) -> PrincipalKind {
         self.kind
@@ -81,6 +100,9 @@ impl FromStr for Principal {
             Some(("machine", id)) => (PrincipalKind::Machine, id),
             Some(("group", id)) => (PrincipalKind::Group, id),
             Some(("system", "engine")) => (PrincipalKind::System, "engine"),
+            Some(("acme", id)) if id == "certificate-key" || id.parse::<AcmeAccountId>().is_ok() => {
+                (PrincipalKind::Acme, id)
+            }
             _ => return Err(InvalidValue::new("principal", text, "`user:…`, `machine:…` or `group:…`")),
         };
         Self::new(kind, id)
@@ -126,9 +148,9 @@ impl Actor {
     /// An actor without groups.
     ///
     /// # Errors
-    /// A group, for groups have members but do not act; the engine itself, for nobody else acts as it.
+    /// A group, for groups have members but do not act; the engine itself and accounts of ACME, for nobody else acts as them.
     pub fn new(principal: Principal) -> Result<Self, InvalidValue> {
-        if matches!(principal.kind(), PrincipalKind::Group | PrincipalKind::System) {
+        if !matches!(principal.kind(), PrincipalKind::User | PrincipalKind::Machine) {
             return Err(InvalidValue::new("actor", principal.to_string(), "a user or a machine"));
         }
         Ok(Self { principal, groups: Vec::new(), access: None })
@@ -163,6 +185,20 @@ impl Actor {
     /// Whoever a record names as its requester, with the groups that it names beside.
     pub(crate) fn of_record_with(principal: Principal, groups: &[Principal]) -> Self {
         Self { principal, groups: groups.to_vec(), access: None }
+    }
+
+    /// An account of ACME: it asks for certificates of its own Application, and does nothing else.
+    pub(crate) fn acme_account(account: &Account) -> Self {
+        let actions = vec![Action::CertificatesCreate, Action::ProfilesIssue, Action::ApprovalRequestsCreate];
+        let scope = Scope { applications: Some(vec![account.application]), actions: Some(actions) };
+        // Its right ends with the account, and makes no tokens.
+        let access = Access { scope, ends_at: account.created_at };
+        Self { principal: account.principal(), groups: Vec::new(), access: Some(Arc::new(access)) }
+    }
+
+    /// Whether it is an account of ACME that was found good.
+    pub(crate) fn is_client(&self) -> bool {
+        self.principal.kind == PrincipalKind::Acme && self.access.is_some()
     }
 
     /// The same actor, also a member of the group that the host calls `id`.
@@ -245,6 +281,8 @@ pub enum Standing {
     Member(Role),
     /// The product-level administrator who is not a member: sees and assigns, but can neither issue nor read keys.
     ProductAdministrator,
+    /// An account of a protocol whose clients enroll by themselves, on the Application that it belongs to.
+    Client,
 }
 
 macro_rules! actions {
@@ -279,6 +317,7 @@ enum Grant {
     Operator,
     Auditor,
     Product,
+    Client,
 }
 
 actions! {
@@ -313,7 +352,7 @@ actions! {
     /// List and search certificates.
     CertificatesList = "certificates.list": Admin Operator Auditor Product;
     /// Ask for certificates.
-    CertificatesCreate = "certificates.create": Admin Operator;
+    CertificatesCreate = "certificates.create": Admin Operator Client;
     /// Change a certificate's metadata, or renew it with other content.
     CertificatesEdit = "certificates.edit": Admin Operator;
     /// Read a managed private key again.
@@ -359,7 +398,7 @@ actions! {
     /// See approval requests.
     ApprovalRequestsRead = "approval-requests.read": Admin Operator Auditor;
     /// Make approval requests.
-    ApprovalRequestsCreate = "approval-requests.create": Admin Operator;
+    ApprovalRequestsCreate = "approval-requests.create": Admin Operator Client;
     /// See grants that came of approval requests.
     ApprovalRequestGrantsRead = "approval-request-grants.read": Admin Operator Auditor;
     /// Revoke such grants.
@@ -379,7 +418,7 @@ actions! {
     /// See the attached profiles.
     ProfilesRead = "certificate-profiles.read": Admin Operator Auditor;
     /// Ask for certificates under an attached profile.
-    ProfilesIssue = "certificate-profiles.issue-cert": Admin Operator;
+    ProfilesIssue = "certificate-profiles.issue-cert": Admin Operator Client;
 }
 
 impl Action {
@@ -396,6 +435,7 @@ impl Action {
             Standing::Member(Role::Operator) => Grant::Operator,
             Standing::Member(Role::Auditor) => Grant::Auditor,
             Standing::ProductAdministrator => Grant::Product,
+            Standing::Client => Grant::Client,
         };
         self.granted_to().contains(&column)
     }

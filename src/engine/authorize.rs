@@ -45,12 +45,12 @@ impl Context {
         Ok(all.filter(|action| self.authorize(actor, *action, &application).is_ok()).collect())
     }
 
-    fn standings(&self, actor: &Actor, application: &Application) -> [Option<Standing>; 2] {
+    fn standings(&self, actor: &Actor, application: &Application) -> [Option<Standing>; 3] {
         if !actor.reaches(application.id) {
-            return [None, None];
+            return [None; 3];
         }
         let member = application.role_of(actor).map(Standing::Member);
         let product = self.is_named_administrator(actor).then_some(Standing::ProductAdministrator);
-        [member, product]
+        [member, product, actor.is_client().then_some(Standing::Client)]
     }
 }

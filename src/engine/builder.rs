@@ -9,6 +9,7 @@ use super::context::Context;
 use super::error::Error;
 use super::housekeeping::Retention;
 use super::schema::SCHEMA;
+use crate::challenge::ChallengeVerifier;
 use crate::clock::{Clock, SystemClock};
 use crate::domain::{ChannelKind, DestinationRules, Principal, Slug};
 use crate::entropy::{Entropy, OsEntropy};
@@ -53,6 +54,7 @@ pub struct EngineBuilder {
     destinations: DestinationRules,
     signers: BTreeMap<String, Arc<dyn Signer>>,
     targets: BTreeMap<String, Arc<dyn SyncTarget>>,
+    verifier: Option<Arc<dyn ChallengeVerifier>>,
     administrators: Vec<Principal>,
     blocked_keys: BlockedKeys,
     retention: Retention,
@@ -69,6 +71,7 @@ impl Default for EngineBuilder {
             destinations: DestinationRules::default(),
             signers: BTreeMap::new(),
             targets: BTreeMap::new(),
+            verifier: None,
             administrators: Vec::new(),
             blocked_keys: BlockedKeys::published(),
             retention: Retention::default(),
@@ -145,6 +148,15 @@ impl EngineBuilder {
         self
     }
 
+    /// What looks whether ACME clients control what they name.
+    /// Without one in any process that runs due work,
+    /// proofs wait; attachments that ask for none need none.
+    #[must_use]
+    pub fn challenge_verifier(mut self, verifier: impl ChallengeVerifier) -> Self {
+        self.verifier = Some(Arc::new(verifier));
+        self
+    }
+
     /// A user, machine or group that administers the product.
     /// May be called again for more; they are not stored.
     #[must_use]
@@ -191,6 +203,7 @@ impl EngineBuilder {
             destinations: self.destinations,
             signers: self.signers,
             targets: self.targets,
+            verifier: self.verifier,
             administrators: self.administrators,
             blocked_keys: self.blocked_keys,
             retention: self.retention,

@@ -88,6 +88,12 @@ impl Context {
         settings.get(&(application, profile)).cloned()
     }
 
+    /// Forgets what an attachment issued with: it may be out of date.
+    pub(super) fn forget_setting(&self, application: ApplicationId, profile: ProfileId) {
+        let mut settings = self.cache.settings.write().unwrap_or_else(PoisonError::into_inner);
+        settings.remove(&(application, profile));
+    }
+
     /// What the attachment of `profile` to `application` issues with.
     pub(super) async fn setting(
         &self,

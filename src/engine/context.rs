@@ -10,6 +10,7 @@ use super::cache::Cache;
 use super::error::Error;
 use super::housekeeping::Retention;
 use super::schema::{Claim, Entity, SealedKey};
+use crate::challenge::ChallengeVerifier;
 use crate::clock::Clock;
 use crate::domain::{
     Actor, Application, ApplicationId, CertificateId, ChannelKind, DestinationRules, Event, EventId, EventKind, Octets,
@@ -34,6 +35,7 @@ pub(super) struct Context {
     pub(super) destinations: DestinationRules,
     pub(super) signers: BTreeMap<String, Arc<dyn Signer>>,
     pub(super) targets: BTreeMap<String, Arc<dyn SyncTarget>>,
+    pub(super) verifier: Option<Arc<dyn ChallengeVerifier>>,
     pub(super) administrators: Vec<Principal>,
     pub(super) blocked_keys: BlockedKeys,
     pub(super) retention: Retention,

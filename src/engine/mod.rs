@@ -6,6 +6,7 @@
 //!
 //! Begin with [`Engine::builder`]; issue with [`Session::submit`]; read [a request's walk](crate::manual::request_walk).
 
+pub mod acme;
 mod alerts;
 mod approvals;
 mod audit;
@@ -23,6 +24,7 @@ mod impact;
 mod inventory;
 mod issue;
 mod issuers;
+mod once;
 mod outcome;
 mod query;
 mod renewal;
@@ -56,7 +58,7 @@ pub use schema::{Notification, NotificationChannel, PolicyRecord};
 pub use session::Session;
 pub use worker::Worker;
 
-use crate::domain::{Actor, AuditHead, IssuerId, Slug};
+use crate::domain::{Actor, ApplicationId, AuditHead, IssuerId, ProfileId, Slug};
 
 /// Certificate lifecycle management over a host's own store, keys and destinations. Cheap to clone.
 ///
@@ -135,6 +137,12 @@ impl Engine {
         self.context.until_next_due().await
     }
 
+    /// The verbs of ACME clients at the attachment of `profile` to `application`. Whether there is one, and ACME is enabled on it, is seen
+    /// when a verb is called.
+    pub fn acme(&self, application: ApplicationId, profile: ProfileId) -> acme::AcmeServer {
+        acme::AcmeServer::new(Arc::clone(&self.context), application, profile)
+    }
+
     /// Who presents a token that [`Session::create_token`] made; `None` if it is none, was revoked, or has ended. The actor
     /// reaches no further than the token does.
     ///
@@ -146,13 +154,13 @@ impl Engine {
     }
 
     /// What the engine's clock shows.
-    #[cfg(any(feature = "api", feature = "status"))]
+    #[cfg(any(feature = "acme", feature = "api", feature = "status"))]
     pub(crate) fn now(&self) -> time::OffsetDateTime {
         self.context.now()
     }
 
     /// Random octets that tell one thing from another, and guard nothing.
-    #[cfg(feature = "api")]
+    #[cfg(any(feature = "acme", feature = "api"))]
     pub(crate) fn distinct(&self) -> [u8; 12] {
         let mut octets = [0; 12];
         let _ = self.context.entropy.fill(&mut octets);

@@ -9,6 +9,7 @@ use super::cache::Setting;
 use super::context::{Context, Versioned};
 use super::error::Error;
 use super::issue::Permit;
+use super::once::Once;
 use super::outcome::{Outcome, Pending, PendingReason, Refusal, SubjectKey};
 use super::schema::{Entity, Replay};
 use crate::crypto;
@@ -35,10 +36,20 @@ impl Context {
             // Its predecessor must be read and claimed, too.
             return Box::pin(self.submit_renewal(actor, enrollment)).await;
         }
-        let idempotency = Idempotency::of(actor, enrollment)?;
+        let once = Idempotency::of(actor, enrollment)?.map(Once::Key);
+        self.submit_once(actor, enrollment, once).await
+    }
+
+    /// The same for what happens once by other means, too. Who fulfils an order reads it again after a conflict, and decides anew.
+    pub(super) async fn submit_once(
+        &self,
+        actor: &Actor,
+        enrollment: &Enrollment,
+        once: Option<Once>,
+    ) -> Result<Outcome, Error> {
         let mut cached = self.cached_setting(enrollment.application, enrollment.profile);
         for _ in 0..MOST_ATTEMPTS {
-            if let Some(outcome) = self.replay(actor, enrollment, idempotency.as_ref()).await? {
+            if let Some(outcome) = self.replay(actor, enrollment, once.as_ref().and_then(Once::key)).await? {
                 return Ok(outcome);
             }
             let is_cached = cached.is_some();
@@ -55,7 +66,11 @@ impl Context {
                 Ok(Err(refusal)) => return self.refuse(actor, &setting, refusal).await,
                 Ok(Ok(draft)) => {
                     let judged = (draft, now);
-                    match self.approve_or_issue(actor, enrollment, (setting, judged), idempotency.clone()).await {
+                    match self.approve_or_issue(actor, enrollment, (setting, judged), once.clone()).await {
+                        Err(error) if error.is_conflict() && matches!(once, Some(Once::Order(_))) => {
+                            self.forget_setting(enrollment.application, enrollment.profile);
+                            return Err(error);
+                        }
                         Err(error) if error.is_conflict() => {}
                         issued => return issued,
                     }
@@ -71,14 +86,14 @@ impl Context {
         actor: &Actor,
         enrollment: &Enrollment,
         (setting, (draft, now)): (Arc<Setting>, (Draft, OffsetDateTime)),
-        idempotency: Option<Idempotency>,
+        once: Option<Once>,
     ) -> Result<Outcome, Error> {
         let requester = actor.principal().clone();
         if let Some(policy) = approval_needed(&setting, enrollment, (&requester, &draft), None) {
-            let waiting = Waiting { enrollment, setting: &setting, policy, draft, now, idempotency };
+            let waiting = Waiting { enrollment, setting: &setting, policy, draft, now, once };
             return self.await_approval(actor, waiting).await;
         }
-        let permit = Permit::new(setting, enrollment, requester, (draft, now)).once(idempotency);
+        let permit = Permit::new(setting, enrollment, requester, (draft, now)).once(once);
         self.issue(actor, permit).await
     }
 

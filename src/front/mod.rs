@@ -1,8 +1,10 @@
 //! HTTP in: translates between protocols and the engine's verbs, and decides nothing.
 //!
-//! With the features `api` and `status` here is what fronts share: who asks (`Authenticator`), how faults are told (`Problem`,
+//! With the features `acme`, `api` and `status` here is what fronts share: who asks (`Authenticator`), how faults are told (`Problem`,
 //! RFC 9457), bounds (`Limits`), and whether the service is well (`Health`).
 
+#[cfg(feature = "acme")]
+pub mod acme;
 #[cfg(feature = "api")]
 pub mod api;
 #[cfg(feature = "console")]
@@ -14,7 +16,7 @@ pub mod status;
 mod auth;
 #[cfg(feature = "status")]
 mod health;
-#[cfg(feature = "api")]
+#[cfg(any(feature = "acme", feature = "api"))]
 mod limits;
 #[cfg(feature = "api")]
 mod problem;
@@ -25,7 +27,7 @@ mod request_id;
 pub use auth::{AnyOf, Authenticator, BearerTokens, ClientCertificate, ClientRule, MutualTls, Unauthenticated};
 #[cfg(feature = "status")]
 pub use health::Health;
-#[cfg(feature = "api")]
+#[cfg(any(feature = "acme", feature = "api"))]
 pub use limits::{Limits, Rate};
 #[cfg(feature = "api")]
 pub use problem::{Code, Fault, Problem};

@@ -157,6 +157,11 @@ impl Certificate {
         self.0.tbs.key_identifier.clone().unwrap_or_else(|| self.0.public_key.key_identifier().to_vec())
     }
 
+    /// The key identifier of the authority key identifier extension (RFC 5280 section 4.2.1.1).
+    pub fn authority_key_identifier(&self) -> Option<&[u8]> {
+        self.0.tbs.authority_key_identifier.as_deref()
+    }
+
     /// Whether issuer and subject are the same name.
     pub fn is_self_issued(&self) -> bool {
         self.0.tbs.issuer_der == self.0.tbs.subject_der

@@ -1,5 +1,6 @@
 //! RFC 5280 as value types: the only place that sees `der`, `x509-cert` and `cms`.
 
+mod address;
 mod blocked_keys;
 mod certificate;
 mod content;
@@ -13,6 +14,7 @@ mod envelope;
 pub mod export;
 mod extensions;
 mod invalid;
+mod jwk;
 mod key;
 mod key_refusal;
 mod lint;
@@ -27,9 +29,12 @@ pub(crate) mod tbs;
 mod tbs_view;
 mod uri;
 mod usage;
+#[cfg(feature = "acme")]
+mod validation_certificate;
 mod validity;
 mod weak_key;
 
+pub use address::is_public;
 pub use blocked_keys::{BlockedKeys, BlockedKeysError};
 pub use certificate::{Certificate, CertificateError, MAX_CERTIFICATE_BYTES};
 pub use content::Content;
@@ -39,6 +44,7 @@ pub(crate) use csr_info::CertificateRequestInfo;
 pub use dns::DnsName;
 pub use extensions::UnknownExtension;
 pub use invalid::InvalidValue;
+pub use jwk::JwkError;
 pub use key::{KeyAlgorithm, SignatureAlgorithm, UnknownAlgorithm};
 pub use key_refusal::KeyRefusal;
 pub(crate) use lint::lint_tbs;
@@ -55,4 +61,6 @@ pub(crate) use tbs_view::serial_of_tbs;
 pub use uri::{EmailAddress, Uri};
 pub(crate) use uri::{UriParts, normal_path};
 pub use usage::{BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, Oid};
+#[cfg(feature = "acme")]
+pub(crate) use validation_certificate::{judge_validation_certificate, key_of_certificate};
 pub use validity::Validity;

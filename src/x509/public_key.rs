@@ -209,7 +209,7 @@ fn judge_rsa(bits: &[u8]) -> Result<KeyAlgorithm, KeyRefusal> {
 }
 
 /// `RSAPublicKey ::= SEQUENCE { modulus INTEGER, publicExponent INTEGER }` (RFC 8017 appendix A.1.1).
-fn rsa_numbers(bits: &[u8]) -> der::Result<(&[u8], &[u8])> {
+pub(super) fn rsa_numbers(bits: &[u8]) -> der::Result<(&[u8], &[u8])> {
     let mut reader = SliceReader::new(bits)?;
     let numbers = reader.sequence(|inner| Ok::<_, der::Error>((UintRef::decode(inner)?, UintRef::decode(inner)?)))?;
     reader.finish()?;
@@ -240,6 +240,14 @@ pub(crate) fn header(tag: u8, length: usize) -> Vec<u8> {
         0x80..0x100 => vec![tag, 0x81, low],
         _ => vec![tag, 0x82, high, low],
     }
+}
+
+/// A DER INTEGER (X.690 section 8.3) of an unsigned number, at least one octet, with or without leading zeros.
+pub(crate) fn unsigned(octets: &[u8]) -> Vec<u8> {
+    let zeros = octets.iter().take_while(|octet| **octet == 0).count().min(octets.len().saturating_sub(1));
+    let number = &octets[zeros..];
+    let sign: &[u8] = if number.first().is_some_and(|first| first & 0x80 != 0) { &[0] } else { &[] };
+    [&*header(0x02, sign.len() + number.len()), sign, number].concat()
 }
 
 #[cfg(test)]

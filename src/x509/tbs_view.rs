@@ -67,7 +67,7 @@ impl<'a> TbsParts<'a> {
 }
 
 /// The extensions, past the unique identifiers that nobody uses (RFC 5280 section 4.1.2.8).
-fn read_extensions<'a>(reader: &mut SliceReader<'a>) -> der::Result<Vec<ExtensionRef<'a>>> {
+pub(super) fn read_extensions<'a>(reader: &mut SliceReader<'a>) -> der::Result<Vec<ExtensionRef<'a>>> {
     for number in [1, 2] {
         let is_there = !reader.is_finished()
             && Tag::peek(reader)? == Tag::ContextSpecific { constructed: false, number: TagNumber(number) };

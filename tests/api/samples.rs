@@ -67,6 +67,8 @@ pub(crate) fn path(operation: &Operation, scene: &Scene) -> String {
         ("syncId", scene.sync.to_string()),
         ("alertId", scene.alert.to_string()),
         ("tokenId", scene.token.to_string()),
+        ("bindingId", scene.binding.to_string()),
+        ("accountId", scene.account.to_string()),
         ("incidentId", scene.incident.to_string()),
         ("name", name.to_owned()),
         ("slug", "web".to_owned()),
@@ -153,6 +155,7 @@ pub(crate) async fn body(operation: &Operation, scene: &Scene) -> Option<Value> 
         "attachProfile" => json!({ "profileIds": [profile] }),
         "setApiEnrollment" => json!({ "autoRenew": true, "renewBeforeDays": 20 }),
         "setAcmeEnrollment" => json!({ "skipEabBinding": true }),
+        "createAcmeBinding" => json!({ "name": "edge", "uses": "many", "ttl": "30d", "dnsNames": ["**.example.com"] }),
         "setEstEnrollment" => json!({ "disableBootstrapCaValidation": true }),
         "setScepEnrollment" => json!({ "challengeType": "dynamic" }),
         "saveApprovalPolicy" => json!({

@@ -7,9 +7,9 @@ use axum::Router;
 use axum::body::Body;
 use chancery::clock::ManualClock;
 use chancery::domain::{
-    Actor, AlertId, AlertOn, AlertSpec, ApprovalPolicySpec, ApprovalStep, CertificateId, Channel, ChannelKind,
-    IncidentId, IncidentSelection, IncidentSpec, IssuerSpec, RequestId, Selection, SyncId, SyncSpec, TokenId,
-    TokenSpec,
+    AcmeAccountId, AcmeBindingId, Actor, AlertId, AlertOn, AlertSpec, ApprovalPolicySpec, ApprovalStep, CertificateId,
+    Channel, ChannelKind, IncidentId, IncidentSelection, IncidentSpec, IssuerSpec, RequestId, Selection, SyncId,
+    SyncSpec, TokenId, TokenSpec,
 };
 use chancery::engine::{Issued, Outcome};
 use chancery::front::api::{Api, PREFIX};
@@ -156,6 +156,8 @@ pub(crate) struct Scene {
     pub(crate) awaiting: chancery::domain::IssuerRecord,
     pub(crate) idle_policy: chancery::domain::PolicyId,
     pub(crate) held: CertificateId,
+    pub(crate) binding: AcmeBindingId,
+    pub(crate) account: AcmeAccountId,
 }
 
 impl Scene {
@@ -171,6 +173,7 @@ impl Scene {
         let (valid, held) = (world.issue("api.example.com").await, world.issue("held.example.com").await.record.id);
         let reason = chancery::x509::RevocationReason::CertificateHold;
         admin.revoke(held, reason).await.unwrap();
+        let (binding, account) = support::acme(&world).await;
         let channel = Channel::Custom { notifier: slug("recorder"), to: "desk".into() };
         let alert = AlertSpec::new(slug("alert"), AlertOn::Issuance).channel(channel);
         let alert = admin.save_alert(Some(id), alert).await.unwrap().id;
@@ -213,6 +216,8 @@ impl Scene {
             awaiting,
             idle_policy,
             held,
+            binding,
+            account,
         }
     }
 }

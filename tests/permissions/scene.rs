@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use super::support::{HOURS, World, principal, slug};
 use chancery::clock::ManualClock;
+use chancery::domain::acme::BindingSpec;
 use chancery::domain::{
-    AlertId, AlertOn, AlertSpec, ApplicationId, ApplicationSpec, ApprovalPolicySpec, ApprovalStep, AutoRenewal,
-    CertificateId, Channel, ChannelKind, Enrollment, IncidentId, IncidentSelection, IncidentSpec, IssuerSpec, KeyProof,
-    KeyRereading, Member, Metadata, MethodSettings, Methods, Preset, RenewalBudget, RenewalKey, RequestId,
-    RequestStatus, Role, Selection, Span, SyncId, SyncSpec, TokenId, TokenSpec,
+    AcmeAccountId, AcmeBindingId, AlertId, AlertOn, AlertSpec, ApplicationId, ApplicationSpec, ApprovalPolicySpec,
+    ApprovalStep, AutoRenewal, CertificateId, Channel, ChannelKind, Enrollment, IncidentId, IncidentSelection,
+    IncidentSpec, IssuerSpec, KeyProof, KeyRereading, Member, Metadata, MethodSettings, Methods, Preset, RenewalBudget,
+    RenewalKey, RequestId, RequestStatus, Role, Selection, Span, SyncId, SyncSpec, TokenId, TokenSpec,
 };
 use chancery::engine::{CertificateQuery, Error, Import, Outcome, RequestQuery, Session};
 use chancery::notify::conformance::RecordingNotifier;
@@ -47,6 +48,8 @@ pub(super) struct Scene {
     pub(super) alerts: [AlertId; 2],
     /// Somebody else's.
     pub(super) token: TokenId,
+    pub(super) binding: AcmeBindingId,
+    pub(super) account: AcmeAccountId,
 }
 
 fn alert(name: &str) -> AlertSpec {
@@ -75,6 +78,7 @@ impl Scene {
         let Ok(Outcome::Pending(waiting)) = waiting else { panic!("{waiting:?}") };
         let token = world.session("root").create_token(TokenSpec::new("hers", principal("user:zoe"))).await.unwrap();
         let token = token.0.id;
+        let (binding, account) = support::acme(&world).await;
         let (certificate, request) = (first.record.id, first.request);
         let sync = world.session("alice").save_sync(world.application.id, sync_spec("edge")).await.unwrap().id;
         Self {
@@ -87,6 +91,8 @@ impl Scene {
             incident: opened.id,
             outside,
             token,
+            binding,
+            account,
             world,
         }
     }
@@ -105,6 +111,15 @@ impl Scene {
         let policy = profile.policy;
         let root_chain = || vec![self.outside.clone()];
         match verb {
+            Verb::CreateAcmeBinding => {
+                session.create_acme_binding(id, profile.id, BindingSpec::new("new")).await.map(drop)
+            }
+            Verb::AcmeBindings => session.acme_bindings(id, profile.id, None).await.map(drop),
+            Verb::RevealAcmeBinding => session.reveal_acme_binding(self.binding).await.map(drop),
+            Verb::RevokeAcmeBinding => session.revoke_acme_binding(self.binding).await,
+            Verb::AcmeAccounts => session.acme_accounts(id, profile.id, None).await.map(drop),
+            Verb::AcmeAccountOrders => session.acme_account_orders(self.account, None).await.map(drop),
+            Verb::RevokeAcmeAccount => session.revoke_acme_account(self.account).await.map(drop),
             Verb::Submit => session.submit(&ask).await.map(drop),
             Verb::SubmitNoProfile => session.submit(&no_profile).await.map(drop),
             Verb::DryRun => session.dry_run(&ask).await.map(drop),

@@ -112,6 +112,13 @@ pub(super) enum Verb {
     Tokens,
     TokensOfOthers,
     RevokeToken,
+    CreateAcmeBinding,
+    AcmeBindings,
+    RevealAcmeBinding,
+    RevokeAcmeBinding,
+    AcmeAccounts,
+    AcmeAccountOrders,
+    RevokeAcmeAccount,
 }
 
 /// Verb by actor: admin, operator, auditor, product, product + operator, through a group, stranger.
@@ -224,4 +231,11 @@ pub(super) const VERBS: &[(Verb, [Answer; 7])] = &[
     (Verb::Tokens, [Y, Y, Y, Y, Y, Y, Y]),
     (Verb::TokensOfOthers, [P, P, P, Y, Y, P, P]),
     (Verb::RevokeToken, [S, S, S, Y, Y, S, S]),
+    (Verb::CreateAcmeBinding, [Y, F, F, F, F, F, S]),
+    (Verb::AcmeBindings, [Y, Y, Y, F, Y, Y, S]),
+    (Verb::RevealAcmeBinding, [Y, F, F, F, F, F, S]),
+    (Verb::RevokeAcmeBinding, [Y, F, F, F, F, F, S]),
+    (Verb::AcmeAccounts, [Y, Y, Y, F, Y, Y, S]),
+    (Verb::AcmeAccountOrders, [Y, Y, Y, F, Y, Y, S]),
+    (Verb::RevokeAcmeAccount, [Y, F, F, F, F, F, S]),
 ];

@@ -9,10 +9,12 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chancery::clock::ManualClock;
+use chancery::domain::acme::{AccountKey, BindingSpec, BindingUses};
 use chancery::domain::{
-    Actor, Application, ApplicationSpec, Enrollment, IssuerRecord, IssuerSpec, Methods, Preset, Principal, Profile,
-    Role, Slug,
+    AcmeAccountId, AcmeBindingId, AcmeSettings, Actor, Application, ApplicationSpec, Enrollment, IssuerRecord,
+    IssuerSpec, MethodSettings, Methods, Preset, Principal, Profile, Role, Slug,
 };
+use chancery::engine::acme::{NewAccount, Terms};
 use chancery::engine::{Engine, EngineBuilder, Error, Issued, Outcome, Refusal, Session};
 use chancery::entropy::SeededEntropy;
 use chancery::sealer::AeadSealer;
@@ -27,6 +29,12 @@ pub(crate) const START: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
 
 /// Every kind of document that the engine writes.
 pub(crate) const KINDS: &[&str] = &[
+    "acme_account",
+    "acme_authorization",
+    "acme_binding",
+    "acme_meter",
+    "acme_nonce_key",
+    "acme_order",
     "alert",
     "alert_watch",
     "alert_window",
@@ -127,6 +135,21 @@ impl World {
     pub(crate) async fn issue(&self, name: &str) -> Issued {
         issued(self.session("otto").submit(&self.enrollment(name)).await)
     }
+}
+
+/// A binding key, and an account that was made with it.
+pub(crate) async fn acme(world: &World) -> (AcmeBindingId, AcmeAccountId) {
+    let (application, profile) = (world.application.id, world.profile.id);
+    let alice = world.session("alice");
+    let settings = MethodSettings::Acme(Some(AcmeSettings::default()));
+    alice.set_method(application, profile, settings).await.unwrap();
+    let spec = BindingSpec { uses: BindingUses::Many, ..BindingSpec::new("fleet") };
+    let (binding, _) = alice.create_acme_binding(application, profile, spec).await.unwrap();
+    let outside = world.issue("account.example.com").await;
+    let key = AccountKey::new([1; 32], outside.certificate().public_key());
+    let new = NewAccount { key, contacts: Vec::new(), terms: Terms::Agreed, binding: Some(binding.clone()) };
+    let made = world.engine.acme(application, profile).create_account(new).await.unwrap();
+    (binding.id, made.into_inner().id)
 }
 
 /// An Application with a member in every role and one through a group, and without the product administrator.

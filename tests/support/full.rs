@@ -4,11 +4,13 @@
 use std::sync::Arc;
 
 use chancery::clock::{Clock, ManualClock};
+use chancery::domain::acme::{AccountKey, BindingSpec, ChallengeKind, IdentifierSpec};
 use chancery::domain::{
-    AlertOn, AlertSpec, ApiSettings, ApprovalPolicySpec, ApprovalStep, Channel, ChannelKind, CrlSettings,
-    IncidentSelection, IncidentSpec, Methods, OcspResponder, OcspSettings, RenewalBudget, Repeat, Selection, Span,
-    StatusSettings, SyncSpec, TokenSpec,
+    AcmeLimits, AcmeSettings, AlertOn, AlertSpec, ApiSettings, ApprovalPolicySpec, ApprovalStep, Channel, ChannelKind,
+    CrlSettings, IncidentSelection, IncidentSpec, MethodSettings, Methods, OcspResponder, OcspSettings, Rate,
+    RenewalBudget, Repeat, Selection, Span, StatusSettings, SyncSpec, TokenSpec,
 };
+use chancery::engine::acme::{NewAccount, NewOrder, Terms};
 use chancery::engine::{Engine, EngineBuilder, Outcome};
 use chancery::notify::conformance::RecordingNotifier;
 use chancery::store::Store;
@@ -116,7 +118,28 @@ pub(crate) async fn fill(store: impl Store, around: &Surroundings) -> World {
     world.engine.run_due(1).await.unwrap();
     alice.sync_now(sync.id).await.unwrap();
     alice.set_methods(application, world.profile.id, renewing("25d")).await.unwrap();
+    order(&world).await;
     world
+}
+
+/// An account with an order that waits for its proof, under limits.
+async fn order(world: &World) {
+    let (application, profile) = (world.application.id, world.profile.id);
+    let alice = world.session("alice");
+    let orders_per_account = Some(Rate { count: 10, per: Span::days(1) });
+    let limits = AcmeLimits { orders_per_account, ..AcmeLimits::default() };
+    let settings = MethodSettings::Acme(Some(AcmeSettings { limits, ..AcmeSettings::default() }));
+    alice.set_method(application, profile, settings).await.unwrap();
+    let (binding, _) = alice.create_acme_binding(application, profile, BindingSpec::new("fleet")).await.unwrap();
+    let server = world.engine.acme(application, profile);
+    server.nonce_key().await.unwrap();
+    let own = world.engine.issuer_certificate(world.root.id).await.unwrap().unwrap();
+    let key = AccountKey::new([1; 32], Certificate::from_der(&own).unwrap().public_key());
+    let new = NewAccount { key, contacts: Vec::new(), terms: Terms::Agreed, binding: Some(binding) };
+    let account = server.create_account(new).await.unwrap().into_inner();
+    let identifiers = vec![IdentifierSpec { kind: "dns".into(), value: "acme.example.com".into() }];
+    let placed = server.new_order(&account, NewOrder { identifiers, ..NewOrder::default() }).await.unwrap();
+    server.answer_challenge(&account, placed.order.authorizations[0], ChallengeKind::Dns01).await.unwrap();
 }
 
 fn renewing(lead: &str) -> Methods {

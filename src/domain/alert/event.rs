@@ -36,6 +36,11 @@ impl AlertEvent {
             EventKind::IssuanceFailed { request, reason } => {
                 Self::on(|on| on == AlertOn::IssuanceFailed).request(*request).detail("Reason", reason.clone())
             }
+            EventKind::AcmeIdentifierNotProved { profile, identifier, challenge, reason, .. } => {
+                let reason = format!("{identifier} was not proved by {challenge}: {reason}");
+                let failed = Self::on(|on| on == AlertOn::IssuanceFailed).detail("Reason", reason);
+                Self { profile: Some(*profile), ..failed }
+            }
             EventKind::RenewalFailed { certificate, reason, attempts } => Self::on(|on| on == AlertOn::RenewalFailed)
                 .certificate(*certificate)
                 .detail("Reason", format!("{reason} (attempt {attempts})")),

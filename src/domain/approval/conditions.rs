@@ -50,6 +50,7 @@ impl RequesterKind {
         match principal.kind() {
             PrincipalKind::User => self == Self::User,
             PrincipalKind::Machine => self == Self::Machine,
+            PrincipalKind::Acme => self == Self::Machine,
             // Neither asks of its own; should one ever, no condition lets it slip through.
             PrincipalKind::Group | PrincipalKind::System => true,
         }

@@ -1,7 +1,7 @@
 //! Patterns over names for whoever guards names without being an issuance policy.
 
 use super::pattern::{Pattern, Seen};
-use crate::x509::{Content, InvalidValue, SanKind};
+use crate::x509::{Content, InvalidValue, San, SanKind};
 
 /// A pattern that guards names of one kind, in the sense in which a policy denies: whatever has anything in common with it
 /// is met by it.
@@ -22,5 +22,19 @@ impl NameGuard {
         let common_name = content.subject.common_name().filter(|_| self.kind == SanKind::DnsName);
         sans.any(|san| self.pattern.overlaps(&Seen::san(san)))
             || common_name.is_some_and(|name| self.pattern.overlaps(&Seen::text(name)))
+    }
+}
+
+/// A pattern that allows names of one kind, in the sense in which a policy allows: it takes in all that a name stands for.
+#[derive(Debug)]
+pub(in crate::domain) struct NamePattern(Pattern);
+
+impl NamePattern {
+    pub(in crate::domain) fn parse(kind: SanKind, text: &str) -> Result<Self, InvalidValue> {
+        Pattern::for_san(kind, text).map(Self)
+    }
+
+    pub(in crate::domain) fn covers(&self, san: &San) -> bool {
+        self.0.covers(&Seen::san(san))
     }
 }

@@ -18,7 +18,7 @@ mod table;
 mod tests;
 mod verdict;
 
-pub(in crate::domain) use guard::NameGuard;
+pub(in crate::domain) use guard::{NameGuard, NamePattern};
 pub use impact::{Impact, impact};
 pub use rules::Policy;
 pub use satisfiable::Contradiction;

@@ -69,6 +69,16 @@ impl Life {
         Schedule { opens_at: opens_at.min(due_at), due_at }
     }
 
+    /// From when until when its client is told to renew, if it does so itself: over the instants at which
+    /// [`schedule`](Self::schedule) puts a fleet, and where a window bounds these, in its first opening.
+    pub fn suggestion(&self, setting: &RenewalSetting) -> (OffsetDateTime, OffsetDateTime) {
+        let (first, last) = (self.schedule(setting, 0).due_at, self.schedule(setting, u64::MAX).due_at);
+        let openings =
+            setting.window.as_ref().map(|window| window.openings(first.unix_timestamp(), last.unix_timestamp()));
+        let opening = openings.and_then(|mut openings| openings.next()).and_then(|opening| instant(opening.end));
+        (first, opening.unwrap_or(last).max(first + Duration::SECOND))
+    }
+
     fn within(&self, window: &RenewalWindow, lead: (OffsetDateTime, Duration), spread: u64) -> Option<OffsetDateTime> {
         let (opens_at, lead) = lead;
         let bands = [lead / 3, lead / 2, lead - lead / 10].into_iter();

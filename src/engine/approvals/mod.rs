@@ -12,8 +12,9 @@ use time::OffsetDateTime;
 use super::cache::Setting;
 use super::context::Context;
 use super::error::Error;
+use super::once::Once;
 use super::outcome::{Outcome, Refusal};
-use super::submit::{Idempotency, awaiting_approval, hex};
+use super::submit::{awaiting_approval, hex};
 use crate::crypto;
 use crate::domain::{
     Action, Actor, Approval, ApprovalPolicy, Ask, Candidate, CertificateRequest, Draft, Enrollment, EventKind,
@@ -57,7 +58,7 @@ pub(super) struct Waiting<'a> {
     pub(super) policy: &'a ApprovalPolicy,
     pub(super) draft: Draft,
     pub(super) now: OffsetDateTime,
-    pub(super) idempotency: Option<Idempotency>,
+    pub(super) once: Option<Once>,
 }
 
 /// The digest of what approvers are shown.
@@ -69,7 +70,7 @@ pub(super) fn digest_of(enrollment: &Enrollment, content: &Content) -> Result<St
 impl Context {
     /// Keeps a request for its approvers. One that they could never complete for this requester is refused at once.
     pub(super) async fn await_approval(&self, actor: &Actor, waiting: Waiting<'_>) -> Result<Outcome, Error> {
-        let Waiting { enrollment, setting, policy, draft, now, idempotency } = waiting;
+        let Waiting { enrollment, setting, policy, draft, now, once } = waiting;
         let application = &setting.application.value;
         self.authorize(actor, Action::ApprovalRequestsCreate, application)?;
         let digest = digest_of(enrollment, &draft.content)?;
@@ -85,9 +86,10 @@ impl Context {
             return Ok(Outcome::Refused(Refusal { violations }));
         }
         let id = RequestId::new(now, change.random.take()?);
-        if let Some(idempotency) = &idempotency {
-            change.create(&idempotency.replay(id, approval.expires_at))?;
+        if let Some(once) = &once {
+            once.record(id, approval.expires_at, &mut change)?;
         }
+        let replaced = once.as_ref().and_then(Once::succession).map(|succession| succession.predecessor.value.id);
         let kind = EventKind::ApprovalRequested { request: id, approval_policy: policy.name.to_string() };
         change.event(Some(application.id), kind)?;
         change.create(&CertificateRequest {
@@ -98,7 +100,7 @@ impl Context {
             method: enrollment.method,
             requester: actor.principal().clone(),
             metadata: Metadata::try_from(enrollment.metadata.clone()).unwrap_or_default(),
-            replaces: approval.ask.replaces(),
+            replaces: replaced.or(approval.ask.replaces()),
             ignored_extensions: draft.ignored_extensions,
             approval: None,
             state: RequestState::AwaitingApproval(Box::new(approval)),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 
 use super::digest_of;
+use crate::domain::acme::Account;
 use crate::domain::policy::{Problem, Violation};
 use crate::domain::{
     Action, Actor, Application, Approval, Ballot, CertificateRequest, Count, Draft, Enrollment, EventKind, RequestId,
@@ -153,9 +154,13 @@ impl Context {
             (Some(setting), Ok(Agreed { enrollment, draft, succession })) => {
                 let requester = kept.value.requester.clone();
                 let mut permit = Permit::new(setting, &enrollment, requester, (draft, at)).approved(kept, tells);
-                if let (Source::Renewal { key, .. }, Some(succession)) = (&enrollment.source, succession) {
-                    let key = self.key_source(key, &succession.predecessor.value).await?;
-                    permit = permit.in_place_of(succession, key);
+                match (&enrollment.source, succession) {
+                    (Source::Renewal { key, .. }, Some(succession)) => {
+                        let key = self.key_source(key, &succession.predecessor.value).await?;
+                        permit = permit.in_place_of(succession, key);
+                    }
+                    (_, Some(succession)) if succession.is_free() => permit = permit.succeeding(succession),
+                    _ => {}
                 }
                 self.issue(actor, permit).await
             }
@@ -193,6 +198,18 @@ impl Context {
         self.settled(voided).await
     }
 
+    /// Who asked, with the rights of this moment: an account that is valid no more has none.
+    async fn requester(&self, request: &CertificateRequest, approval: &Approval) -> Result<Actor, Error> {
+        let account = match request.requester.acme_account_id() {
+            Some(id) => self.find::<Account>(&id.to_string()).await?,
+            None => None,
+        };
+        match account.filter(|account| account.value.in_use().is_ok()) {
+            Some(account) => Ok(Actor::acme_account(&account.value)),
+            None => Ok(Actor::of_record_with(request.requester.clone(), &approval.requester_groups)),
+        }
+    }
+
     /// Judges what was kept, as if it were asked now, by the one who asked it: under the rules, the members and the
     /// attachments of this moment.
     pub(super) async fn judge_kept(
@@ -203,7 +220,7 @@ impl Context {
     ) -> Result<Judgement, Error> {
         let at = self.now();
         let against = |violations| Ok(Judgement { setting: None, at, result: Err(violations) });
-        let requester = Actor::of_record_with(request.requester.clone(), &approval.requester_groups);
+        let requester = self.requester(request, approval).await?;
         if self.authorize_submit(&requester, &application.value).is_err() {
             let seen = format!("{} may no longer ask for certificates here", request.requester);
             return against(vec![no_longer("requester", seen)]);
@@ -219,12 +236,13 @@ impl Context {
             Err(refused) => return against(vec![no_longer("csr", refused.to_string())]),
         };
         let succession = self.succession(request).await?;
-        if request.replaces.is_some() && succession.is_none() {
+        let is_renewal = matches!(enrollment.source, Source::Renewal { .. });
+        if is_renewal && succession.is_none() {
             return against(vec![no_longer("certificate", "the certificate to replace is not there any more".into())]);
         }
         let decided = match &succession {
-            Some(succession) => self.judge_renewal(&enrollment, &setting, (succession, at))?,
-            None => self.decide(&enrollment, &setting, (None, at)),
+            Some(succession) if is_renewal => self.judge_renewal(&enrollment, &setting, (succession, at))?,
+            _ => self.decide(&enrollment, &setting, (None, at)),
         };
         let result = match decided {
             Ok(draft) => match drifted(&enrollment, approval, &draft)? {

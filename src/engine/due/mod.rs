@@ -20,9 +20,10 @@ use super::context::{Change, Context, decode};
 use super::error::Error;
 use super::housekeeping::Sweep;
 use super::schema::{
-    AUDIT_TURN, CrlRecord, Entity, KeptToken, Notification, OcspAnswer, RENEWAL_DUE, RENEWAL_READY, RenewalWalk,
-    Replay, ResponderRecord, SyncTask, SyncWalk, Watch, Window, index, instant_of, sortable,
+    AUDIT_TURN, CrlRecord, Entity, KeptBinding, KeptToken, Notification, OcspAnswer, RENEWAL_DUE, RENEWAL_READY,
+    RenewalWalk, Replay, ResponderRecord, SyncTask, SyncWalk, Watch, Window, index, instant_of, sortable,
 };
+use crate::domain::acme::{Account, Authorization, Meter, Order};
 use crate::domain::{CertificateRequest, Deployment, Incident, IssuerRecord, Octets, RenewalPlan};
 use crate::store::{Claim, Hit, IndexEntry, Key, MAX_SCAN_LIMIT, Over, Scan, StoreError, Version};
 
@@ -124,6 +125,11 @@ impl Context {
             Deployment::KIND => self.deployment_due(hit).await,
             SyncTask::KIND => self.task_due(hit).await,
             SyncWalk::KIND => self.sync_walk_due(hit).await,
+            Authorization::KIND => self.authorization_due(hit).await,
+            Order::KIND => self.order_due(hit).await,
+            Account::KIND => self.account_due(hit).await,
+            KeptBinding::KIND => self.binding_due(hit).await,
+            Meter::KIND => self.meter_due(hit).await,
             _ => Ok(Work::Nothing),
         };
         settle(worked, &hit.document.key)

@@ -6,11 +6,13 @@
 pub struct DueReport {
     /// Requests and issuers whose certificate was signed.
     pub issued: usize,
+    /// Challenges of ACME whose proof was found.
+    pub validated: usize,
     /// Certificates that were renewed.
     pub renewed: usize,
     /// Renewals whose date was set anew, and walks over them, because settings were changed.
     pub rescheduled: usize,
-    /// Requests that nobody decided on in time.
+    /// Requests that nobody decided on in time, and proofs that nobody could look at in time.
     pub expired: usize,
     /// Steps of mass revocations.
     pub revoked: usize,
@@ -41,6 +43,7 @@ pub struct DueReport {
 pub(in crate::engine) enum Work {
     Issued,
     Expired,
+    Validated,
     Revoked,
     Published,
     Notified,
@@ -61,7 +64,13 @@ impl DueReport {
     /// How many items were looked at.
     pub fn total(&self) -> usize {
         let done = self.issued + self.renewed + self.expired + self.revoked + self.published + self.deployed;
-        let told = self.planned + self.rescheduled + self.notified + self.watched + self.sealed + self.removed;
+        let told = self.validated
+            + self.planned
+            + self.rescheduled
+            + self.notified
+            + self.watched
+            + self.sealed
+            + self.removed;
         done + told + self.failed + self.postponed + self.taken_by_others
     }
 
@@ -74,6 +83,7 @@ impl DueReport {
         match work {
             Work::Issued => self.issued += 1,
             Work::Expired => self.expired += 1,
+            Work::Validated => self.validated += 1,
             Work::Revoked => self.revoked += 1,
             Work::Published => self.published += 1,
             Work::Notified => self.notified += 1,

@@ -126,7 +126,7 @@ impl Context {
     }
 
     /// What belongs to the first commit of either walk: that nothing has changed, the serial, the sealed key, and what
-    /// the idempotency key stands for.
+    /// makes it happen once.
     async fn reserve(&self, reserved: &Reserved, change: &mut Change<'_>) -> Result<(), Error> {
         reserved.permit.setting.check(change);
         let serial = &reserved.prepared.view.serial;
@@ -134,8 +134,8 @@ impl Context {
         if let SubjectKeyPair::Managed { pkcs8, .. } = &reserved.key {
             self.seal_key(reserved.certificate, pkcs8, change).await?;
         }
-        if let Some(idempotency) = &reserved.permit.idempotency {
-            change.create(&idempotency.replay(reserved.request, change.now))?;
+        if let Some(once) = &reserved.permit.once {
+            once.record(reserved.request, change.now, change)?;
         }
         for kind in &reserved.permit.tells {
             change.event(Some(reserved.permit.setting.application.value.id), kind.clone())?;

@@ -11,8 +11,8 @@ use crate::domain::{
 use crate::engine::cache::{Issuer, Setting};
 use crate::engine::context::Versioned;
 use crate::engine::error::Error;
+use crate::engine::once::Once;
 use crate::engine::renewal::Succession;
-use crate::engine::submit::Idempotency;
 use crate::sealer::Secret;
 use crate::signer::{Signer, SoftwareSigner};
 use crate::x509::tbs::{self, Authority};
@@ -29,7 +29,7 @@ pub(in crate::engine) struct Permit {
     pub(super) metadata: Metadata,
     /// Who asked, which need not be who acts.
     pub(super) requester: Principal,
-    pub(super) idempotency: Option<Idempotency>,
+    pub(super) once: Option<Once>,
     /// The request that was kept while people decided.
     pub(super) kept: Option<Versioned<CertificateRequest>>,
     /// What the first commit tells beside what it does.
@@ -73,7 +73,7 @@ impl Permit {
             method: enrollment.method,
             metadata,
             requester,
-            idempotency: None,
+            once: None,
             kept: None,
             tells: Vec::new(),
             replaces: None,
@@ -89,18 +89,27 @@ impl Permit {
 
     /// In place of another certificate, on this key. Tags that are not given are kept.
     pub(in crate::engine) fn in_place_of(mut self, succession: Succession, key: KeySource) -> Self {
+        self.key = key;
+        self.succeeding(succession)
+    }
+
+    /// In place of another certificate. Tags that are not given are kept.
+    pub(in crate::engine) fn succeeding(mut self, succession: Succession) -> Self {
         if self.metadata.is_empty() {
             self.metadata = succession.predecessor.value.metadata.clone();
         }
-        self.key = key;
         self.replaces = Some(succession);
         self
     }
 
-    /// Under an idempotency key.
-    pub(in crate::engine) fn once(mut self, idempotency: Option<Idempotency>) -> Self {
-        self.idempotency = idempotency;
-        self
+    /// Under an idempotency key, or for an order, with the certificate that this one replaces.
+    pub(in crate::engine) fn once(mut self, once: Option<Once>) -> Self {
+        let succession = once.as_ref().and_then(Once::succession).cloned();
+        self.once = once;
+        match succession {
+            Some(succession) => self.succeeding(succession),
+            None => self,
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use crate::engine::cache::Setting;
 use crate::engine::context::{Context, Versioned};
 use crate::engine::error::Error;
 use crate::engine::issue::{KeySource, Permit};
+use crate::engine::once::Once;
 use crate::engine::outcome::{Outcome, Refusal};
 use crate::engine::schema::{Entity, SealedKey};
 use crate::engine::submit::{Idempotency, MOST_ATTEMPTS};
@@ -103,15 +104,15 @@ impl Context {
                 By::Plan(..) => succession.predecessor.value.requester.clone(),
             };
             let key = self.key_source(key, &succession.predecessor.value).await?;
-            let idempotency = idempotency.clone();
+            let once = idempotency.clone().map(Once::Key);
             let as_before = succession.predecessor.value.certificate()?;
             let issued = match approval_needed(&setting, enrollment, (&requester, &draft), Some(as_before.content())) {
                 Some(policy) => {
-                    let waiting = Waiting { enrollment, setting: &setting, policy, draft, now, idempotency };
+                    let waiting = Waiting { enrollment, setting: &setting, policy, draft, now, once };
                     self.await_approval(actor, waiting).await
                 }
                 None => {
-                    let permit = Permit::new(setting, enrollment, requester, (draft, now)).once(idempotency);
+                    let permit = Permit::new(setting, enrollment, requester, (draft, now)).once(once);
                     self.issue(actor, permit.in_place_of(succession, key)).await
                 }
             };

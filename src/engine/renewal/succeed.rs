@@ -94,6 +94,12 @@ pub(in crate::engine) struct Succession {
 }
 
 impl Succession {
+    /// Whether the certificate has no successor, and nobody is about to renew it.
+    pub(in crate::engine) fn is_free(&self) -> bool {
+        let is_open = |plan: &Versioned<RenewalPlan>| matches!(plan.value.state, RenewalState::Open { .. });
+        self.predecessor.value.replaced_by.is_none() && !self.plan.as_ref().is_some_and(is_open)
+    }
+
     /// Marks the predecessor, and plans the renewal of its successor, in the commit that records this.
     pub(in crate::engine) fn record(
         &self,

@@ -63,7 +63,7 @@ impl Context {
     }
 
     /// Revokes a certificate for keyCompromise: that whoever asks has the private half of `key` is proven already.
-    async fn revoke_by_proven_key(
+    pub(super) async fn revoke_by_proven_key(
         &self,
         actor: &Actor,
         record: Versioned<CertificateRecord>,
@@ -105,7 +105,7 @@ impl Context {
         Err(Error::Contended)
     }
 
-    async fn revoke_record(
+    pub(super) async fn revoke_record(
         &self,
         actor: &Actor,
         mut record: Versioned<CertificateRecord>,
@@ -208,7 +208,7 @@ impl Context {
     }
 
     /// The certificate with a fingerprint: the one that was issued here, if others imported it, too.
-    async fn issued_with(&self, fingerprint: [u8; 32]) -> Result<Versioned<CertificateRecord>, Error> {
+    pub(super) async fn issued_with(&self, fingerprint: [u8; 32]) -> Result<Versioned<CertificateRecord>, Error> {
         let mut found = self.all_with_fingerprint(&fingerprint).await?;
         found.sort_by_key(|record| record.value.issuer.is_none());
         found.into_iter().next().ok_or_else(|| not_found(CertificateRef::Fingerprint(fingerprint)))

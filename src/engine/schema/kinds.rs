@@ -3,10 +3,11 @@
 use serde_json::Error;
 
 use super::{
-    ChainHead, Claim, CrlPart, CrlRecord, Entity, KeptToken, Notification, OcspAnswer, PolicyRecord, RemoteClaim,
-    RenewalMeter, RenewalWalk, Replay, ResponderRecord, Revision, RevokedCertificate, SealedKey, SerialClaim, SyncTask,
-    SyncWalk, TargetLease, Watch, Window,
+    ChainHead, Claim, CrlPart, CrlRecord, Entity, KeptBinding, KeptToken, NonceKey, Notification, OcspAnswer,
+    PolicyRecord, RemoteClaim, RenewalMeter, RenewalWalk, Replay, ResponderRecord, Revision, RevokedCertificate,
+    SealedKey, SerialClaim, SyncTask, SyncWalk, TargetLease, Watch, Window,
 };
+use crate::domain::acme::{Account, Authorization, Meter, Order};
 use crate::domain::{
     AlertRecord, Application, AuditBlock, CertificateRecord, CertificateRequest, Deployment, Event, Incident,
     IssuerRecord, Octets, Profile, RenewalPlan, SyncRecord, UnderIncident,
@@ -39,6 +40,12 @@ const fn kind<T: Entity>() -> (&'static str, Read) {
 }
 
 const KINDS: &[(&str, Read)] = &[
+    kind::<Account>(),
+    kind::<Authorization>(),
+    kind::<KeptBinding>(),
+    kind::<Meter>(),
+    kind::<NonceKey>(),
+    kind::<Order>(),
     kind::<AlertRecord<Octets>>(),
     kind::<Application>(),
     kind::<AuditBlock>(),

@@ -1,6 +1,7 @@
 //! How the domain's values become documents: kinds, ids, index entries and readable columns.
 
 mod access;
+mod acme;
 mod alerts;
 mod audit;
 mod deploy;
@@ -24,6 +25,10 @@ use crate::domain::{Octets, RequestId};
 use crate::store::{IndexEntry, Key};
 
 pub(in crate::engine) use access::{KeptToken, TOKEN_PRINCIPAL};
+pub(in crate::engine) use acme::{
+    ACME_ACCOUNT, ACME_BINDING, ACME_ORDER, ACME_PROOF, KeptBinding, NonceKey, attached, key_claim, proof_of,
+    replacement_claim,
+};
 pub use alerts::{Notification, NotificationChannel};
 pub(in crate::engine) use alerts::{Place, Watch, Window, scope};
 pub(in crate::engine) use audit::{AUDIT_TURN, ChainHead, Pruning};
@@ -78,7 +83,7 @@ pub(in crate::engine) mod index {
     pub(in crate::engine) const CERTIFICATE_STATUS: &str = "certificate.status";
     /// Certificates by end: `2026-…`.
     pub(in crate::engine) const CERTIFICATE_EXPIRY: &str = "certificate.expiry";
-    /// Certificates by fingerprint: SHA-256 in hex.
+    /// Certificates by fingerprint: the first 16 hex digits of SHA-256; all 64 in what older versions wrote.
     pub(in crate::engine) const CERTIFICATE_FINGERPRINT: &str = "certificate.fingerprint";
     /// Certificates by name, domains from the top: `com.example.api.`.
     pub(in crate::engine) const CERTIFICATE_NAME: &str = "certificate.name";
@@ -117,6 +122,11 @@ pub(in crate::engine) mod index {
     pub(in crate::engine) const NOTIFICATION_ALERT: &str = "notification.alert";
     /// Notifications by the event that they tell of: `evt-…`.
     pub(in crate::engine) const NOTIFICATION_EVENT: &str = "notification.event";
+}
+
+/// As much of a fingerprint in hex as its index holds: that few others begin so is enough, and each costs the index's space.
+pub(in crate::engine) fn start_of(fingerprint: &str) -> &str {
+    fingerprint.get(..16).unwrap_or(fingerprint)
 }
 
 /// A time as indexes sort it: `2026-11-22T05:54:00Z`.
@@ -355,7 +365,7 @@ impl Entity for CertificateRecord {
 
     fn entries(&self) -> Vec<IndexEntry> {
         let end = sortable(self.validity.not_after());
-        let mut entries = vec![IndexEntry::new(index::CERTIFICATE_FINGERPRINT, self.fingerprint.as_str())];
+        let mut entries = vec![IndexEntry::new(index::CERTIFICATE_FINGERPRINT, start_of(&self.fingerprint))];
         if let Some((profile, _)) = self.profile {
             entries.push(IndexEntry::new(index::CERTIFICATE_PROFILE, format!("{profile}|{end}")));
         }

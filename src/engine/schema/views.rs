@@ -1,10 +1,11 @@
 //! What is stored, and how it looks to a person.
 
 use super::{
-    ChainHead, Claim, CrlPart, CrlRecord, Entity, KeptToken, Notification, OcspAnswer, PolicyRecord, RemoteClaim,
-    RenewalMeter, RenewalWalk, Replay, ResponderRecord, RevokedCertificate, SealedKey, SerialClaim, SyncTask, SyncWalk,
-    TargetLease, Watch, Window,
+    ChainHead, Claim, CrlPart, CrlRecord, Entity, KeptBinding, KeptToken, NonceKey, Notification, OcspAnswer,
+    PolicyRecord, RemoteClaim, RenewalMeter, RenewalWalk, Replay, ResponderRecord, RevokedCertificate, SealedKey,
+    SerialClaim, SyncTask, SyncWalk, TargetLease, Watch, Window,
 };
+use crate::domain::acme::{Account, Authorization, Meter, Order};
 use crate::domain::{
     AlertRecord, Application, AuditBlock, CertificateRecord, CertificateRequest, Deployment, Event, Incident,
     IssuerRecord, Octets, Profile, RenewalPlan, SyncRecord, UnderIncident,
@@ -258,6 +259,59 @@ pub(in crate::engine) const SCHEMA: Schema = Schema {
             view: "sync_tasks",
             columns: &[column("certificate", "certificate"), column("due", "due")],
         },
+        KindSchema {
+            kind: Account::KIND,
+            view: "acme_accounts",
+            columns: &[
+                column("state", "state.state"),
+                column("application", "application"),
+                column("profile", "profile"),
+                column("contacts", "contacts"),
+                column("thumbprint", "key.thumbprint"),
+                column("binding", "bound.by"),
+                column("created_at", "created_at"),
+                column("used_at", "used_at"),
+            ],
+        },
+        KindSchema {
+            kind: KeptBinding::KIND,
+            view: "acme_bindings",
+            columns: &[
+                column("name", "binding.name"),
+                column("application", "binding.application"),
+                column("profile", "binding.profile"),
+                column("uses", "binding.uses"),
+                column("used", "binding.used"),
+                column("expires_at", "binding.expires_at"),
+            ],
+        },
+        KindSchema {
+            kind: Order::KIND,
+            view: "acme_orders",
+            columns: &[
+                column("state", "state.state"),
+                column("account", "account"),
+                column("application", "application"),
+                column("profile", "profile"),
+                column("identifiers", "identifiers"),
+                column("request", "state.request"),
+                column("created_at", "created_at"),
+                column("expires_at", "expires_at"),
+            ],
+        },
+        KindSchema {
+            kind: Authorization::KIND,
+            view: "acme_authorizations",
+            columns: &[
+                column("state", "state.state"),
+                column("account", "account"),
+                column("identifier", "identifier.value"),
+                column("created_at", "created_at"),
+                column("expires_at", "expires_at"),
+            ],
+        },
+        KindSchema { kind: Meter::KIND, view: "acme_meters", columns: &[column("empty_at", "empty_at")] },
+        KindSchema { kind: NonceKey::KIND, view: "acme_nonce_keys", columns: &[] },
         KindSchema { kind: Place::KIND, view: "transfers", columns: &[column("line", "line")] },
     ],
     lists: &[ListSchema {

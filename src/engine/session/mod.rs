@@ -48,6 +48,7 @@ macro_rules! verb {
     }};
 }
 
+mod acme;
 mod alerts;
 mod applications;
 mod approvals;

@@ -2,6 +2,7 @@
 //!
 //! See [the API](crate::manual::api). [`Api::document`] is its OpenAPI document; a copy is in `src/front/api/openapi.json`.
 
+mod acme;
 mod alerts;
 mod answer;
 mod applications;
@@ -15,6 +16,7 @@ mod enrollment;
 mod incidents;
 mod inventory;
 mod keys;
+mod objects;
 mod openapi;
 mod policies;
 mod profiles;
@@ -110,6 +112,7 @@ fn endpoints() -> Vec<Endpoint> {
         inventory::endpoints(),
         applications::endpoints(),
         enrollment::endpoints(),
+        acme::endpoints(),
         approvals::endpoints(),
         profiles::endpoints(),
         policies::endpoints(),

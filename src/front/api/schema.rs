@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
+use crate::domain::acme::{BindingUses, ChallengeKind};
 use crate::domain::*;
 use crate::x509::{Attribute, ExtendedKeyUsage, KeyAlgorithm, KeyUsage, RevocationReason, Serial, SignatureAlgorithm};
 
@@ -22,7 +23,7 @@ macro_rules! ids {
 }
 
 ids! {
-    AlertId ApplicationId CertificateId EventId IncidentId IssuerId NotificationId PolicyId ProfileId RequestId SyncId TokenId
+    AcmeAccountId AcmeBindingId AlertId ApplicationId CertificateId EventId IncidentId IssuerId NotificationId PolicyId ProfileId RequestId SyncId TokenId
 }
 
 macro_rules! words {
@@ -43,6 +44,7 @@ macro_rules! words {
 words! {
     AlertState: [AlertState::Enabled, AlertState::Disabled];
     ApprovalPolicyState: [ApprovalPolicyState::Active, ApprovalPolicyState::Inactive];
+    BindingUses: [BindingUses::Once, BindingUses::Many];
     CertificateStatus: [
         CertificateStatus::Active, CertificateStatus::Renewed, CertificateStatus::Expired, CertificateStatus::Revoked,
     ];
@@ -85,7 +87,7 @@ macro_rules! all {
     )*};
 }
 
-all! { Action Attribute KeyAlgorithm KeyUsage RevocationReason SignatureAlgorithm }
+all! { Action Attribute ChallengeKind KeyAlgorithm KeyUsage RevocationReason SignatureAlgorithm }
 
 macro_rules! texts {
     ($($text:ident: $description:literal, $pattern:literal;)*) => {$(
@@ -106,7 +108,7 @@ texts! {
     Lead: "How long before the end, `30d`, or the part of its life after which, `2/3`.", "^.+$";
     LocalTime: "What a local clock shows, `00:00` to `24:00`.", "^[0-9]{2}:[0-9]{2}$";
     NameTemplate: "Text with placeholders, `web-{lineage}`.", "^.+$";
-    Principal: "`user:…`, `machine:…` or `group:…`.", "^(user|machine|group|system):";
+    Principal: "`user:…`, `machine:…`, `group:…`, or what the engine acts as.", "^(user|machine|group|system|acme):";
     Serial: "A serial number in hex.", "^[0-9a-fA-F:]+$";
     Slug: "1 to 64 lower-case letters, digits, `-` and `_`.", "^[a-z0-9][a-z0-9_-]{0,63}$";
     Span: "A length of time: `90d`, `12h`, `30min`, or ISO 8601.", "^[0-9A-Za-z]+$";

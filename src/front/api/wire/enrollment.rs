@@ -3,10 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::RenewalSettingBody;
+use super::{AcmeBody, RenewalSettingBody};
 use crate::domain::{
-    AcmeChecks, AcmeSettings, ApiSettings, AutoRenewal, BootstrapTrust, EstSettings, MethodSettings, Methods,
-    ScepCaCertificates, ScepChallenge, ScepRenewal, ScepSettings, Span,
+    ApiSettings, AutoRenewal, BootstrapTrust, EstSettings, MethodSettings, Methods, ScepCaCertificates, ScepChallenge,
+    ScepRenewal, ScepSettings, Span,
 };
 use crate::front::{Code, Fault, Problem};
 
@@ -94,42 +94,6 @@ impl From<ApiSettings> for ApiBody {
 /// The lead of a setting that days can say.
 fn whole_days(setting: &AutoRenewal) -> Option<u16> {
     (1..=30).find(|days| *setting == AutoRenewal::before(Span::days(*days)))
-}
-
-/// Settings of ACME enrollment.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(in crate::front::api) struct AcmeBody {
-    /// Whether clients need not prove control of their identifiers.
-    #[serde(default)]
-    skip_dns_ownership_verification: bool,
-    /// Whether clients need no external account binding.
-    #[serde(default)]
-    skip_eab_binding: bool,
-}
-
-impl MethodBody for AcmeBody {
-    fn settings(body: Option<Self>) -> Result<MethodSettings, Problem> {
-        let checks = |body: Self| match (body.skip_dns_ownership_verification, body.skip_eab_binding) {
-            (false, false) => Ok(AcmeChecks::All),
-            (true, false) => Ok(AcmeChecks::SkipOwnership),
-            (false, true) => Ok(AcmeChecks::SkipAccountBinding),
-            (true, true) => {
-                let said = "one of the two checks must stay";
-                Err(Problem::new(Code::InvalidValue, said).with([Fault::said("skipEabBinding", "conflict", said)]))
-            }
-        };
-        Ok(MethodSettings::Acme(body.map(checks).transpose()?.map(|checks| AcmeSettings { checks })))
-    }
-}
-
-impl From<AcmeSettings> for AcmeBody {
-    fn from(settings: AcmeSettings) -> Self {
-        Self {
-            skip_dns_ownership_verification: settings.checks == AcmeChecks::SkipOwnership,
-            skip_eab_binding: settings.checks == AcmeChecks::SkipAccountBinding,
-        }
-    }
 }
 
 /// Settings of EST enrollment.

@@ -1,5 +1,6 @@
 //! What goes over the wire: own types, so that the API stays as it is when the domain moves.
 
+mod acme;
 mod alert;
 mod application;
 mod approval;
@@ -15,6 +16,9 @@ mod rules;
 mod sync;
 mod value;
 
+pub(super) use acme::{
+    AcmeAccountView, AcmeBody, BindingAnswer, BindingBody, BindingSecret, BindingView, binding_field,
+};
 pub(super) use alert::{AlertBody, AlertView, ChannelTestView, NotificationView, field as alert_field};
 pub(super) use application::{
     ApplicationBody, ApplicationPatch, ApplicationView, EventView, MemberBody, MemberRoute, MemberView, RoleBody,
@@ -27,7 +31,7 @@ pub(super) use authority::{
     InstallBody,
 };
 pub(super) use certificate::{CertificateView, DetailsAnswer, Pem, PemBundle};
-pub(super) use enrollment::{AcmeBody, ApiBody, EnrollmentView, EstBody, MethodBody, ScepBody};
+pub(super) use enrollment::{ApiBody, EnrollmentView, EstBody, MethodBody, ScepBody};
 pub(super) use incident::{IncidentBody, IncidentView, UnderIncidentView, field as incident_field};
 pub(super) use policy::{PolicyBody, PolicyView, field as policy_field};
 pub(super) use profile::{ProfileBody, ProfileView};
