@@ -39,6 +39,12 @@ install_programs() {
   type cc c++ > "$work/log" 2>&1 || missing+=(gcc g++ libc6-dev)
   compgen -G '/usr/lib/postgresql/*/bin/initdb' > "$work/log" || missing+=(postgresql)
   type curl > "$work/log" 2>&1 || missing+=(curl)
+  # Clients of ACME with the DNS that they are proved in, and a browser with what drives it.
+  type lego > "$work/log" 2>&1 || missing+=(lego)
+  type pebble-challtestsrv > "$work/log" 2>&1 || missing+=(pebble)
+  type chromium > "$work/log" 2>&1 || missing+=(chromium fonts-dejavu-core)
+  type node > "$work/log" 2>&1 || missing+=(nodejs)
+  type npm > "$work/log" 2>&1 || missing+=(npm)
   type shellcheck > "$work/log" 2>&1 || missing+=(shellcheck)
   if ((${#missing[@]})); then
     apt-get update -q
@@ -50,6 +56,8 @@ install_programs() {
   from_pypi aiosmtpd aiosmtpd
   from_pypi schemathesis schemathesis prometheus-client
   from_pypi certbot certbot
+  [[ -e $tools/browser/node_modules/axe-core ]] ||
+    npm install --silent --prefix "$tools/browser" playwright-core axe-core
 }
 
 from_pypi() {
