@@ -32,8 +32,9 @@ pub(super) const LIFETIME: Duration = Duration::hours(1);
 /// How far the clocks of nodes may be apart.
 const SKEW: Duration = Duration::minutes(1);
 
-/// How many seconds of making share a part of the memory.
-const PART: u32 = 60;
+/// How many seconds of making share a part of the memory, and are forgotten together: few, so that a node which is asked
+/// more than it can remember still takes what it has just given out.
+const PART: u32 = 1;
 
 /// How many spent nonces a node remembers: 16 MiB or so, at 50 a second for as long as they live.
 const REMEMBERED: usize = 200_000;
@@ -50,7 +51,7 @@ pub(super) struct Nonces {
 
 #[derive(Default)]
 struct Spent {
-    /// By the minute of their making.
+    /// By the time of their making, in parts.
     parts: BTreeMap<u32, HashSet<[u8; RANDOM]>>,
     count: usize,
     /// What was made before this second is refused: it may have been forgotten.
@@ -224,6 +225,6 @@ mod tests {
             let nonce = nonces.read(&nonces.make(now, numbered(7)), now).unwrap();
             assert!(nonces.spend(nonce, now), "the same octets of another minute are another nonce");
         }
-        assert!(nonces.spent().count <= 62, "{:?}", nonces);
+        assert!(nonces.spent().count <= 61, "{:?}", nonces);
     }
 }
