@@ -10,6 +10,7 @@
 //! - The JSON API (`manual::api`, feature `api`): who asks for certificates over HTTP, or mounts it.
 //! - The console (`manual::console`, feature `console`): who gives people pages.
 //! - ACME (`manual::acme`, feature `acme`): who has clients that enroll by themselves.
+//! - The server (`manual::server`, feature `server`): who wants all of it as one process, or to mount it in their own.
 //! - [Due work](due_work): who runs it.
 //! - [PostgreSQL](postgres): who runs several nodes.
 //! - [Writing a store](stores): who has a database.
@@ -50,6 +51,10 @@ pub mod console {}
 #[cfg(feature = "acme")]
 #[doc = include_str!("manual/acme.md")]
 pub mod acme {}
+
+#[cfg(feature = "server")]
+#[doc = include_str!("manual/server.md")]
+pub mod server {}
 
 #[doc = include_str!("manual/due_work.md")]
 pub mod due_work {}

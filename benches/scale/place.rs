@@ -13,6 +13,11 @@ use tempfile::TempDir;
 #[cfg(feature = "postgres")]
 use crate::postgres::Cluster;
 
+/// A quarter of a small machine's memory, and a log that a load of minutes does not fill: the defaults are for a machine
+/// of the last century.
+#[cfg(feature = "postgres")]
+const SETTINGS: &str = "shared_buffers = '2GB'\nmax_wal_size = '16GB'\ncheckpoint_timeout = '30min'";
+
 /// A kind of store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -59,7 +64,8 @@ impl Place {
             Self::Sqlite => Site::Sqlite(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()),
             #[cfg(feature = "postgres")]
             Self::Postgres => {
-                let cluster = Cluster::start().expect("PostgreSQL is not installed: leave it out with --stores");
+                let cluster = Cluster::start_with(SETTINGS, None);
+                let cluster = cluster.expect("PostgreSQL is not installed: leave it out with --stores");
                 let database = cluster.fresh_name();
                 Site::Postgres(Box::new(cluster), database)
             }
@@ -88,7 +94,8 @@ impl Site {
         }
     }
 
-    /// Bytes on disk, with the log written back: of a server its tables with their indexes.
+    /// Bytes on disk, of a server its tables with their indexes; at rest: the log is written back, and what a server
+    /// tidies up by itself within minutes is tidied up.
     pub(crate) fn bytes(&self) -> u64 {
         match self {
             Self::Sqlite(folder) => {
@@ -98,6 +105,8 @@ impl Site {
             }
             #[cfg(feature = "postgres")]
             Self::Postgres(cluster, database) => {
+                cluster.sql(database, "VACUUM ANALYZE");
+                cluster.sql(database, "CHECKPOINT");
                 let sizes = "SELECT sum(pg_total_relation_size(oid)) FROM pg_class
                              WHERE relkind = 'r' AND relnamespace = 'chancery'::regnamespace";
                 cluster.sql(database, sizes).trim().parse().unwrap()

@@ -59,6 +59,13 @@ fn of_the_process(configuration: &Configuration) -> Vec<Fault> {
         }
         None => {}
     }
+    let needs_url = configuration.acme.as_ref().is_some_and(|acme| acme.url.is_none() && configuration.tls.is_none());
+    if needs_url {
+        faults.push(Fault::new(
+            "acme.url",
+            "ACME is served over TLS: without a section [tls], say where clients find it",
+        ));
+    }
     faults
 }
 

@@ -10,6 +10,7 @@ use chancery::domain::{
 use serde::Deserialize;
 use serde::de::MapAccess;
 
+use crate::acme::Acme;
 use crate::beside::{Beside, With};
 use crate::{check, fault};
 
@@ -26,6 +27,8 @@ pub(crate) struct Configuration {
     pub(crate) listen: Listen,
     /// Without it the service speaks plain HTTP, and on loopback only.
     pub(crate) tls: Option<Tls>,
+    /// Without it no ACME is served.
+    pub(crate) acme: Option<Acme>,
     #[serde(default)]
     pub(crate) limits: Rates,
     #[serde(default)]

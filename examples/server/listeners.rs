@@ -12,6 +12,7 @@ use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use chancery::domain::Span;
 use chancery::engine::Engine;
+use chancery::front::acme::Acme;
 use chancery::front::api::{self, Api};
 use chancery::front::status::Status;
 use chancery::front::{BearerTokens, Health, Limits, Rate};
@@ -19,6 +20,7 @@ use http::StatusCode;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinSet;
 
+use crate::acme::ACME;
 use crate::configuration::{Configuration, Listen, Rates};
 use crate::{Result, observe};
 
@@ -26,9 +28,10 @@ use crate::{Result, observe};
 pub(crate) const STATUS: &str = "/pki";
 
 /// What people and programs talk to. A further front is one line here.
-pub(crate) fn service(engine: &Engine, configuration: &Configuration) -> Router {
+pub(crate) fn service(engine: &Engine, configuration: &Configuration, acme: Option<Acme>) -> Router {
     let api = Api::new(engine, BearerTokens::of(engine)).limits(limits(&configuration.limits));
-    Router::new().nest(api::PREFIX, api.router())
+    let router = Router::new().nest(api::PREFIX, api.router());
+    acme.into_iter().fold(router, |router, acme| router.nest(ACME, acme.router()))
 }
 
 /// What relying parties ask for.
@@ -108,7 +111,7 @@ impl Serving {
         server.http_builder().http1().header_read_timeout(head).max_headers(100);
         server.http_builder().http2().max_concurrent_streams(100).keep_alive_interval(head).keep_alive_timeout(head);
         let server = server.acceptor(NoDelayAcceptor::new());
-        let service = router.into_make_service();
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
         match tls {
             Some(config) => {
                 let tls = RustlsAcceptor::new(config).handshake_timeout(head).acceptor(NoDelayAcceptor::new());

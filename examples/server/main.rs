@@ -3,6 +3,7 @@
 //!
 //! `cargo run --release --example server --features server -- --config examples/chancery.toml`
 
+mod acme;
 mod applications;
 mod apply;
 mod beside;
@@ -16,6 +17,7 @@ mod office;
 mod tls;
 mod token;
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -99,11 +101,13 @@ async fn run(arguments: &Arguments) -> Result<()> {
     let changes =
         bring_in_line(&office, &configuration, &data).await.map_err(|faults| fault::told(file, &text, &faults))?;
     changes.iter().for_each(|change| tracing::info!("{change}"));
-    let ready = ready(&bound, &configuration, &data, &changes);
+    let acme = acme::front(&office.engine, &configuration, bound.service.address)?;
+    let directories = acme::directories(&office, acme.as_ref(), &configuration).await?;
+    let ready = ready(&bound, &configuration, &data, (&changes, &directories));
 
     let mut serving = Serving::new(&configuration.listen);
     let (engine, listen) = (&office.engine, &configuration.listen);
-    serving.serve(bound.service, listeners::service(engine, &configuration), listen, office.listener.config())?;
+    serving.serve(bound.service, listeners::service(engine, &configuration, acme), listen, office.listener.config())?;
     serving.serve(bound.status, listeners::status(engine), listen, None)?;
     serving.serve(bound.operations, listeners::operations(engine, metrics.clone()), listen, None)?;
     let upkeep = tokio::spawn(observe::upkeep(metrics));
@@ -135,7 +139,12 @@ async fn bring_in_line(
     Ok(changes)
 }
 
-fn ready(bound: &Bound, configuration: &Configuration, data: &Data, changes: &[String]) -> Value {
+fn ready(
+    bound: &Bound,
+    configuration: &Configuration,
+    data: &Data,
+    (changes, directories): (&[String], &BTreeMap<String, String>),
+) -> Value {
     let scheme = if configuration.tls.is_some() { "https" } else { "http" };
     let service = format!("{scheme}://{}", bound.service.address);
     json!({
@@ -146,6 +155,7 @@ fn ready(bound: &Bound, configuration: &Configuration, data: &Data, changes: &[S
         "operations": format!("http://{}", bound.operations.address),
         "root": configuration.tls.is_some().then(|| path_text(&data.root())),
         "data": path_text(data.path()),
+        "acme": directories,
         "changes": changes,
     })
 }

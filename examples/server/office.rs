@@ -13,7 +13,7 @@ use chancery::target::directory::{DirectoryOptions, DirectoryTarget, Layout as F
 use crate::configuration::{Configuration, Layout, Security, Smtp, Target};
 use crate::data::Data;
 use crate::tls::{self, Listener};
-use crate::{Result, apply};
+use crate::{Result, acme, apply};
 
 /// The engine, and in whose name what is declared is done.
 #[derive(Debug)]
@@ -37,6 +37,7 @@ impl Office {
             .administrator(apply::principal());
         let builder = configuration.administrators.iter().cloned().fold(builder, EngineBuilder::administrator);
         let builder = configuration.targets.iter().try_fold(builder, with_target)?;
+        let builder = acme::with_verifier(builder, configuration)?;
         let engine = with_notifiers(builder, configuration)?.build().await?;
         let session = engine.acting_as(Actor::new(apply::principal())?);
         Ok(Self { engine, session, listener })

@@ -23,7 +23,6 @@ mod incident;
 mod issuer;
 mod metadata;
 mod method;
-mod network;
 mod preset;
 mod profile;
 mod renewal;
@@ -67,7 +66,6 @@ pub use method::{
     ApiSettings, BootstrapTrust, EstSettings, Method, MethodSettings, Methods, ScepCaCertificates, ScepChallenge,
     ScepRenewal, ScepSettings,
 };
-pub use network::is_public;
 pub use policy::{Policy, PolicySpec, Verdict, Violation};
 pub use preset::Preset;
 pub use profile::{Defaults, IssuerChoice, Profile, ProfileError, ProfileSpec};

@@ -9,7 +9,7 @@ use super::error::Error;
 use super::issue::{Facts, issuer_certificate, serial_claim};
 use super::outcome::{Chain, SubjectKey};
 use super::query::{CertificateQuery, Page, PageToken};
-use super::schema::{Entity, SealedKey, SerialClaim, index};
+use super::schema::{Entity, SealedKey, SerialClaim, index, start_of};
 use super::submit::hex;
 use crate::domain::{
     Action, Actor, ApplicationId, CertificateId, CertificateRecord, EventKind, KeyCustody, KeyRereading, Metadata,
@@ -66,15 +66,18 @@ impl Context {
         &self,
         fingerprint: &[u8; 32],
     ) -> Result<Vec<Versioned<CertificateRecord>>, Error> {
-        let value = hex(fingerprint);
+        let fingerprint = hex(fingerprint);
+        let start = start_of(&fingerprint);
         let mut scan = Scan::new(Over::Index(index::CERTIFICATE_FINGERPRINT.into()), 100);
-        scan.to = Some(format!("{value}\u{1}"));
-        scan.from = Some(value);
+        // All that begins so: the digits' successor is past every one of them.
+        (scan.from, scan.to) = (Some(start.to_owned()), Some(format!("{start}g")));
         let read = |hit: &Hit| {
-            let value = decode(&hit.document.key, &hit.document.body)?;
+            let value: CertificateRecord = decode(&hit.document.key, &hit.document.body)?;
             Ok(Versioned { value, version: hit.document.version })
         };
-        self.scan_all(scan).await?.iter().map(read).collect()
+        let mut found: Vec<_> = self.scan_all(scan).await?.iter().map(read).collect::<Result<_, Error>>()?;
+        found.retain(|record| record.value.fingerprint == fingerprint);
+        Ok(found)
     }
 
     /// One page of what a query finds.

@@ -11,7 +11,7 @@ use time::format_description::well_known::Rfc2822;
 use time::{Duration, OffsetDateTime};
 
 use super::NotifyError;
-use crate::domain::is_public;
+use crate::x509::is_public;
 
 /// How messages are posted.
 #[derive(Clone, Debug)]

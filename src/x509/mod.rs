@@ -1,5 +1,6 @@
 //! RFC 5280 as value types: the only place that sees `der`, `x509-cert` and `cms`.
 
+mod address;
 mod blocked_keys;
 mod certificate;
 mod content;
@@ -33,6 +34,7 @@ mod validation_certificate;
 mod validity;
 mod weak_key;
 
+pub use address::is_public;
 pub use blocked_keys::{BlockedKeys, BlockedKeysError};
 pub use certificate::{Certificate, CertificateError, MAX_CERTIFICATE_BYTES};
 pub use content::Content;

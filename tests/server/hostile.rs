@@ -41,7 +41,7 @@ fn what_can_not_be_meant_is_a_clear_4xx_and_nothing_is_stored() {
     let profile = api.profile();
     let deep = [&b"{\"metadata\":"[..], &b"[".repeat(100_000)].concat();
     let twice = format!("{{\"profileId\":\"{profile}\",\"profileId\":\"{profile}\"}}");
-    let bodies: [(&str, &[u8], u16, &str); 13] = [
+    let bodies: [(&str, &[u8], u16, &str); 14] = [
         (JSON, b"{", 400, "malformed"),
         (JSON, b"", 400, "malformed"),
         (JSON, b"\xff\xfe{}", 400, "malformed"),
@@ -49,6 +49,7 @@ fn what_can_not_be_meant_is_a_clear_4xx_and_nothing_is_stored() {
         (JSON, b"{} {}", 400, "invalid-request"),
         (JSON, b"[1, 2]", 400, "invalid-request"),
         (JSON, twice.as_bytes(), 400, "invalid-request"),
+        (JSON, b"{\"attributes\":[\"a.example.com\"]}", 400, "invalid-request"),
         (JSON, &good.replace("DNS", "HOST").into_bytes(), 400, "invalid-request"),
         (
             JSON,

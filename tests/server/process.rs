@@ -116,6 +116,11 @@ impl Server {
         self.events["ready"][field].as_str().unwrap_or_default().to_owned()
     }
 
+    /// The ACME directory of an attachment, `Application/profile`.
+    pub(crate) fn directory(&self, name: &str) -> String {
+        self.events["ready"]["acme"][name].as_str().unwrap().to_owned()
+    }
+
     pub(crate) fn changes(&self) -> Vec<String> {
         serde_json::from_value(self.events["ready"]["changes"].clone()).unwrap()
     }

@@ -47,7 +47,8 @@ impl Cluster {
         SHARED.get_or_init(Self::start).as_ref()
     }
 
-    fn start_with(settings: &str, network: Option<(u16, &[(&str, &str)])>) -> Option<Self> {
+    /// One with lines for `postgresql.conf`, and on the network as [`Self::start_on_network`] has it.
+    pub(crate) fn start_with(settings: &str, network: Option<(u16, &[(&str, &str)])>) -> Option<Self> {
         let programs = programs()?;
         let directory = PathBuf::from(said(as_nobody("mktemp").args(["-d", "/tmp/chancery-postgres.XXXXXX"])).trim());
         let (keeper, leash) = keep(&programs, &directory);

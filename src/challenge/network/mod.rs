@@ -18,7 +18,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 
 use super::{CaaCheck, Challenge, ChallengeFailure, ChallengeVerifier, Networks};
 use crate::domain::acme::{ChallengeKind, Identifier, ValidationError, ValidationFault};
-use crate::domain::is_public;
+use crate::x509::is_public;
 use names::Names;
 
 /// How the network is looked at.

@@ -83,7 +83,7 @@ pub(in crate::engine) mod index {
     pub(in crate::engine) const CERTIFICATE_STATUS: &str = "certificate.status";
     /// Certificates by end: `2026-…`.
     pub(in crate::engine) const CERTIFICATE_EXPIRY: &str = "certificate.expiry";
-    /// Certificates by fingerprint: SHA-256 in hex.
+    /// Certificates by fingerprint: the first 16 hex digits of SHA-256; all 64 in what older versions wrote.
     pub(in crate::engine) const CERTIFICATE_FINGERPRINT: &str = "certificate.fingerprint";
     /// Certificates by name, domains from the top: `com.example.api.`.
     pub(in crate::engine) const CERTIFICATE_NAME: &str = "certificate.name";
@@ -122,6 +122,11 @@ pub(in crate::engine) mod index {
     pub(in crate::engine) const NOTIFICATION_ALERT: &str = "notification.alert";
     /// Notifications by the event that they tell of: `evt-…`.
     pub(in crate::engine) const NOTIFICATION_EVENT: &str = "notification.event";
+}
+
+/// As much of a fingerprint in hex as its index holds: that few others begin so is enough, and each costs the index's space.
+pub(in crate::engine) fn start_of(fingerprint: &str) -> &str {
+    fingerprint.get(..16).unwrap_or(fingerprint)
 }
 
 /// A time as indexes sort it: `2026-11-22T05:54:00Z`.
@@ -360,7 +365,7 @@ impl Entity for CertificateRecord {
 
     fn entries(&self) -> Vec<IndexEntry> {
         let end = sortable(self.validity.not_after());
-        let mut entries = vec![IndexEntry::new(index::CERTIFICATE_FINGERPRINT, self.fingerprint.as_str())];
+        let mut entries = vec![IndexEntry::new(index::CERTIFICATE_FINGERPRINT, start_of(&self.fingerprint))];
         if let Some((profile, _)) = self.profile {
             entries.push(IndexEntry::new(index::CERTIFICATE_PROFILE, format!("{profile}|{end}")));
         }

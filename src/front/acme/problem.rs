@@ -16,7 +16,7 @@ use crate::store::StoreError;
 /// A problem on its way to a client.
 #[derive(Debug)]
 pub(super) struct Fault {
-    problem: AcmeProblem,
+    problem: Box<AcmeProblem>,
     status: StatusCode,
     wait: Option<Duration>,
     location: Option<String>,
@@ -54,7 +54,7 @@ impl From<AcmeProblem> for Fault {
     fn from(problem: AcmeProblem) -> Self {
         let wait = problem.retry_after.map(|wait| Duration::seconds(wait.as_seconds() as i64));
         let status = if problem.account.is_some() { StatusCode::CONFLICT } else { status_of(problem.kind) };
-        Self { problem, status, wait, location: None }
+        Self { problem: Box::new(problem), status, wait, location: None }
     }
 }
 

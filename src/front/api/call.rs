@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
+use super::objects::Objects;
 use super::openapi::{QueryParameter, Schemas};
 use crate::engine::{Engine, PageToken, Session};
 use crate::front::{Code, Fault, Limits, Problem};
@@ -207,13 +208,8 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 /// Reads one JSON value and nothing after it.
 pub(super) fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    // Left alone, the reader would take a list for an object, its items in the order of the fields.
-    if body.trim_ascii_start().first().is_some_and(|first| b"[\"-0123456789tfn".contains(first)) {
-        let said = "an object is expected";
-        return Err(Problem::new(Code::InvalidRequest, said).with([Fault::said("", "invalid", said)]));
-    }
     let mut reader = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+    let value = serde_path_to_error::deserialize(Objects(&mut reader)).map_err(|error| {
         let field = field_of(error.path());
         unreadable(field, error.inner())
     })?;

@@ -16,6 +16,7 @@ mod enrollment;
 mod incidents;
 mod inventory;
 mod keys;
+mod objects;
 mod openapi;
 mod policies;
 mod profiles;
