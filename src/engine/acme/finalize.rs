@@ -3,7 +3,7 @@
 use super::AcmeError;
 use super::accounts::At;
 use super::answers::{AcmeCertificate, OrderView};
-use super::orders::{Standing, finalized_view};
+use super::views::{Standing, finalized_view};
 use crate::crypto;
 use crate::domain::acme::{
     Account, AcmeProblem, Authorization, Order, OrderState, OrderStatus, ProblemKind, match_csr, names_of, refusal,

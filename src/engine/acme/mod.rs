@@ -16,6 +16,7 @@ mod renewal_info;
 mod replaces;
 mod revocation;
 mod validate;
+mod views;
 
 use std::fmt;
 use std::sync::Arc;
