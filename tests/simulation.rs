@@ -19,6 +19,7 @@ fn worlds_in_which_things_go_wrong_come_right() {
         total += Simulation::new(seed).run(stores::store()).unwrap_or_else(|failure| panic!("{failure}"));
     }
     assert!(total.issued > 0 && total.renewed > 0 && total.revoked > 0 && total.approved > 0, "{total:?}");
+    assert!(total.ordered > 0, "{total:?}");
     assert!(total.told > 0 && total.deployed > 0 && total.crashes > 0, "{total:?}");
 }
 

@@ -33,6 +33,8 @@ pub enum Invariant {
     Syncs,
     /// Every request comes to an end, or waits for people.
     Requests,
+    /// An order of ACME has one certificate at most, for what was ordered, and no certificate comes by ACME without one.
+    Orders,
     /// Nothing expires that could have been renewed.
     Renewal,
 }
@@ -86,6 +88,8 @@ impl std::error::Error for Failure {}
 pub struct Summary {
     /// Certificates that were issued, renewals included.
     pub issued: usize,
+    /// Of these, those that clients ordered by ACME.
+    pub ordered: usize,
     /// Certificates that replaced others.
     pub renewed: usize,
     /// Certificates that are revoked, or on hold.
@@ -107,6 +111,7 @@ pub struct Summary {
 impl std::ops::AddAssign for Summary {
     fn add_assign(&mut self, other: Self) {
         self.issued += other.issued;
+        self.ordered += other.ordered;
         self.renewed += other.renewed;
         self.revoked += other.revoked;
         self.approved += other.approved;

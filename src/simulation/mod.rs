@@ -17,9 +17,10 @@
 //! two issuers, one with a signer that is elsewhere and one with a key in the process; an Application with two profiles whose
 //! certificates renew by themselves; names that need consent; alerts, and a target. Callers ask with managed keys and with
 //! certificate requests, agree and refuse, renew, revoke, hold and release, tag, and change policies, profiles, attachments,
-//! members and renewal settings; incidents are opened; somebody meddles with the target; the signer goes away; time leaps.
+//! members and renewal settings; clients order by ACME, prove and finalize, at several nodes at once; incidents are opened; somebody meddles with the target; the signer goes away; time leaps.
 
 mod changes;
+mod clients;
 mod failure;
 mod model;
 mod moves;
@@ -30,6 +31,7 @@ mod signer;
 mod stage;
 mod store;
 mod target;
+mod verifier;
 mod world;
 
 use std::sync::Arc;
@@ -65,6 +67,8 @@ pub struct Rates {
     pub target: u64,
     /// Calls of a notifier.
     pub notifier: u64,
+    /// Calls of a challenge verifier.
+    pub verifier: u64,
     /// Calls that take up to two minutes.
     pub stall: u64,
     /// Steps at which a node crashes.
@@ -73,7 +77,7 @@ pub struct Rates {
 
 impl Default for Rates {
     fn default() -> Self {
-        Self { store: 40, signer: 6, target: 6, notifier: 6, stall: 30, crash: 150 }
+        Self { store: 40, signer: 6, target: 6, notifier: 6, verifier: 6, stall: 30, crash: 150 }
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use super::changes;
+use super::clients::{self, Placed};
 use super::model::GUARDED;
 use super::office::{Desk, session};
 use super::stage::{Act, Stage, lock};
@@ -18,6 +19,9 @@ pub(super) struct Caller {
     pub(super) open: Vec<Enrollment>,
     certificates: Vec<CertificateId>,
     asked: u64,
+    /// Orders of ACME that are not over, as far as clients know.
+    pub(super) orders: Vec<Placed>,
+    pub(super) ordered: u64,
 }
 
 /// Somebody who turns to an engine.
@@ -31,7 +35,7 @@ impl Visit {
     /// Something that chance decides.
     pub(super) fn act(self) -> Act {
         Box::pin(async move {
-            let done = match self.stage.draw(26) {
+            let done = match self.stage.draw(34) {
                 0..=7 => self.ask().await,
                 8..=9 => self.ask_again().await,
                 10..=12 => self.decide().await,
@@ -40,6 +44,7 @@ impl Visit {
                 17 => self.release().await,
                 18 => self.cancel().await,
                 19..=20 => self.tag().await,
+                26..=33 => clients::act(&self).await,
                 _ => changes::change(&self).await,
             };
             if let Err(error) = done {

@@ -6,16 +6,17 @@ use super::model::{GUARDED, KEPT, WARNING};
 use super::notifier::SimulatedNotifier;
 use super::signer::SimulatedSigner;
 use super::target::SimulatedTarget;
+use super::verifier::SimulatedVerifier;
 use crate::domain::{
-    Actor, AlertOn, AlertSpec, ApiSettings, ApplicationId, ApplicationSpec, ApprovalPolicySpec, ApprovalStep,
-    AutoRenewal, Channel, ChannelKind, Enrollment, IssuerId, IssuerSpec, Member, Methods, PolicySpec, Preset,
-    Principal, ProfileId, ProfileSpec, Removal, Role, Selection, Slug, Span, SyncSpec,
+    AcmeChecks, AcmeSettings, Actor, AlertOn, AlertSpec, ApiSettings, ApplicationId, ApplicationSpec,
+    ApprovalPolicySpec, ApprovalStep, AutoRenewal, Channel, ChannelKind, Enrollment, IssuerId, IssuerSpec, Member,
+    Methods, PolicySpec, Preset, Principal, ProfileId, ProfileSpec, Removal, Role, Selection, Slug, Span, SyncSpec,
 };
 use crate::engine::{Engine, EngineBuilder, Error, Retention, Session};
 use crate::signer::{Signer, SoftwareSigner};
 use crate::x509::{
-    Attribute, BasicConstraints, CertificateRequestInfo, Csr, InvalidValue, KeyAlgorithm, KeyUsage, KeyUsages, SanKind,
-    SignatureAlgorithm, Subject,
+    Attribute, BasicConstraints, CertificateRequestInfo, Csr, InvalidValue, KeyAlgorithm, KeyUsage, KeyUsages,
+    PublicKey, SanKind, SignatureAlgorithm, Subject,
 };
 
 /// What the world is made of, as the engine knows it.
@@ -27,8 +28,10 @@ pub(super) struct Office {
     /// Below a key in the process.
     pub(super) inner: ProfileId,
     pub(super) issuers: [IssuerId; 2],
-    /// The key of the clients who hold their own.
-    key: Arc<SoftwareSigner>,
+    /// The keys of the clients who hold their own.
+    keys: [Arc<SoftwareSigner>; 2],
+    /// The key of those who have an account.
+    account: Arc<SoftwareSigner>,
 }
 
 /// An engine, and what is in it.
@@ -40,6 +43,7 @@ pub(super) struct Surroundings {
     pub(super) signer: SimulatedSigner,
     pub(super) notifier: SimulatedNotifier,
     pub(super) target: SimulatedTarget,
+    pub(super) verifier: SimulatedVerifier,
 }
 
 /// The longest life that the policy allows, usually and at times.
@@ -87,8 +91,8 @@ pub(super) fn profile(name: &str, ttl: Span) -> Result<ProfileSpec, Error> {
 impl Office {
     /// An engine's ports and its administrator.
     pub(super) fn equip(builder: EngineBuilder, around: Surroundings) -> Result<EngineBuilder, Error> {
-        let Surroundings { signer, notifier, target } = around;
-        let builder = builder.signer(slug("root")?, signer).target(slug("edge")?, target);
+        let Surroundings { signer, notifier, target, verifier } = around;
+        let builder = builder.signer(slug("root")?, signer).target(slug("edge")?, target).challenge_verifier(verifier);
         let builder = builder.notifier(ChannelKind::Custom(slug("pager")?), notifier);
         Ok(builder.administrator(principal("root")?).retention(RETENTION))
     }
@@ -108,8 +112,9 @@ impl Office {
             .member(principal("alice")?, Role::Admin)
             .member(principal("bob")?, Role::Admin);
         let application = root.create_application(spec).await?.id;
-        let key = SoftwareSigner::generate(KeyAlgorithm::P256).map_err(|error| broken(&error))?;
-        let office = Self { application, web, inner, issuers: [elsewhere, within], key: Arc::new(key) };
+        let key = || SoftwareSigner::generate(KeyAlgorithm::P256).map(Arc::new).map_err(|error| broken(&error));
+        let (keys, account) = ([key()?, key()?], key()?);
+        let office = Self { application, web, inner, issuers: [elsewhere, within], keys, account };
         office.furnish(&session(engine, "alice")?).await?;
         Ok(office)
     }
@@ -154,13 +159,27 @@ impl Office {
 
     /// A request for a certificate on the client's own key.
     pub(super) async fn ask_with_csr(&self, profile: ProfileId, name: &str) -> Result<Enrollment, Error> {
-        let csr = csr(&self.key, name).await?;
+        let csr = self.csr(name, 0).await?;
         Ok(Enrollment::csr(self.application, profile, csr).idempotency_key(name))
+    }
+
+    /// A certificate request on one of the clients' keys.
+    pub(super) async fn csr(&self, name: &str, key: u64) -> Result<Csr, Error> {
+        csr(&self.keys[usize::from(key > 0)], name).await
+    }
+
+    /// The key of those who have an account.
+    pub(super) fn account_key(&self) -> &PublicKey {
+        self.account.public_key()
     }
 }
 
 pub(super) fn methods() -> Methods {
-    Methods { api: Some(ApiSettings { auto_renew: Some(AutoRenewal::before(Span::hours(16))) }), ..Methods::default() }
+    Methods {
+        api: Some(ApiSettings { auto_renew: Some(AutoRenewal::before(Span::hours(16))) }),
+        acme: Some(AcmeSettings { checks: AcmeChecks::SkipAccountBinding, ..AcmeSettings::default() }),
+        ..Methods::default()
+    }
 }
 
 fn broken(error: &dyn std::fmt::Display) -> Error {

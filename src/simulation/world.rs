@@ -15,6 +15,7 @@ use super::signer::SimulatedSigner;
 use super::stage::{Act, Stage, lock};
 use super::store::SimulatedStore;
 use super::target::SimulatedTarget;
+use super::verifier::SimulatedVerifier;
 use super::{START, Simulation};
 use crate::engine::{Engine, Error};
 use crate::entropy::SeededEntropy;
@@ -186,6 +187,7 @@ impl World {
             signer: SimulatedSigner { stage: Arc::clone(&stage), key: Arc::clone(key) },
             notifier: SimulatedNotifier { stage: Arc::clone(&stage), sabotage: self.plan.sabotage },
             target: self.target.clone(),
+            verifier: SimulatedVerifier { stage: Arc::clone(&stage) },
         };
         move || {
             let builder = Engine::builder().store(store.clone()).clock(Arc::clone(&stage.clock));

@@ -75,7 +75,7 @@ impl Walk {
         }
     }
 
-    async fn to_the_end(&mut self, label: &str) -> OrderView {
+    async fn walk_on(&mut self, label: &str) -> OrderView {
         for _ in 0..60 {
             let seen = self.round().await;
             if let Some(seen) = seen.filter(|seen| seen.status == OrderStatus::Valid) {
@@ -114,7 +114,7 @@ async fn whatever_fails_at_whichever_call_an_order_has_one_certificate() {
             let mut smooth = Walk::new(walk).await;
             let before =
                 [Verb::Commit, Verb::Get, Verb::Scan, Verb::Claim].map(|verb| (verb, smooth.store.calls(verb)));
-            let valid = smooth.to_the_end("smooth").await;
+            let valid = smooth.walk_on("smooth").await;
             smooth.check(&valid, "smooth").await;
             before.map(|(verb, before)| (verb, before, smooth.store.calls(verb)))
         };
@@ -126,7 +126,7 @@ async fn whatever_fails_at_whichever_call_an_order_has_one_certificate() {
                     let label = format!("{walk:?}, {verb:?} {nth}: {fault:?}");
                     let mut walked = Walk::new(walk).await;
                     walked.store.inject(verb, nth, *fault);
-                    let valid = walked.to_the_end(&label).await;
+                    let valid = walked.walk_on(&label).await;
                     walked.check(&valid, &label).await;
                     struck += 1;
                 }

@@ -39,6 +39,7 @@ impl Model {
         Invariant::Serials.holds(is_known, || format!("{}: its serial is not claimed", record.id))?;
         self.judge_content(record)?;
         self.judge_consent(record)?;
+        self.judge_order(record)?;
         self.succeed(record, now)
     }
 

@@ -2,6 +2,7 @@
 
 mod certificates;
 mod end;
+mod orders;
 mod told;
 mod trail;
 
@@ -15,8 +16,8 @@ use trail::Trail;
 
 use super::failure::{Breach, Invariant, Summary, Verdict};
 use crate::domain::{
-    AuditBlock, AutoRenewal, CertificateId, CertificateRecord, CertificateRequest, CertificateState, Event, Octets,
-    Origin, Policy, PolicyId, RenewalPlan, RequestId, RequestState, Revocation, Span,
+    AcmeOrderId, AuditBlock, AutoRenewal, CertificateId, CertificateRecord, CertificateRequest, CertificateState,
+    Event, Method, Octets, Origin, Policy, PolicyId, RenewalPlan, RequestId, RequestState, Revocation, Span,
 };
 use crate::engine::{Notification, PolicyRecord};
 use crate::store::{Batch, Key, Version, Write};
@@ -32,6 +33,8 @@ pub(super) struct Model {
     pub(super) certificates: BTreeMap<CertificateId, CertificateRecord>,
     successors: BTreeMap<CertificateId, CertificateId>,
     requests: BTreeMap<RequestId, CertificateRequest>,
+    /// The orders of requests that came by ACME.
+    ordered: BTreeMap<RequestId, AcmeOrderId>,
     /// The open renewals, by lineage.
     renewing: BTreeMap<CertificateId, RequestId>,
     /// Lineages that somebody said shall not renew.
@@ -139,6 +142,7 @@ impl Model {
             "certificate" => self.keep(read(key, body)?, now),
             "policy" => self.rule(read(key, body)?),
             "request" => self.ask(read(key, body)?),
+            "acme_order" => self.order(&read(key, body)?),
             "renewal" => self.plan(&read(key, body)?),
             "crl" => self.list(key, &read(key, body)?),
             "audit_block" => self.trail.seal(&read::<AuditBlock>(key, body)?),
@@ -223,6 +227,7 @@ impl Model {
         let own = || self.certificates.values().filter(|record| record.origin == Origin::Profile);
         Summary {
             issued: own().count(),
+            ordered: own().filter(|record| record.method == Some(Method::Acme)).count(),
             renewed: self.successors.len(),
             revoked: own().filter(|record| is_revoked(record)).count(),
             approved: self.approved,
