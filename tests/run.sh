@@ -97,7 +97,7 @@ over_other_stores() {
 over_store() {
   export CHANCERY_TEST_STORE=$1
   cargo test --all-features --test crash --test crash_approvals --test crash_issuers --test crash_renewals \
-    --test crash_syncs && cargo test --all-features --test revocation crash &&
+    --test crash_syncs && cargo test --all-features --test revocation --test acme_engine crash &&
     cargo test --all-features --test simulation worlds_in
 }
 
@@ -157,14 +157,15 @@ fuzz() {
   local coverage=(-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table
     -Cllvm-args=-sanitizer-coverage-trace-compares)
-  RUSTFLAGS="--cfg fuzzing ${coverage[*]}" \
+  # Little optimisation: for runs of seconds, compiling counts for more.
+  CARGO_PROFILE_RELEASE_OPT_LEVEL=1 RUSTFLAGS="--cfg fuzzing ${coverage[*]}" \
     cargo build --release --bins --manifest-path fuzz/Cargo.toml --target-dir fuzz/target --target "$host"
   for target in fuzz/targets/*.rs; do
     target=$(basename "$target" .rs)
     echo "fuzzing $target"
     mkdir -p "fuzz/corpus/$target" "fuzz/artifacts/$target"
     "fuzz/target/$host/release/$target" -seed="${FUZZ_SEED:-1}" \
-      -max_total_time="${FUZZ_SECONDS:-15}" -timeout=5 -rss_limit_mb=2048 \
+      -max_total_time="${FUZZ_SECONDS:-8}" -timeout=5 -rss_limit_mb=2048 \
       -verbosity=0 -print_final_stats=1 -artifact_prefix="fuzz/artifacts/$target/" \
       "fuzz/corpus/$target" "fuzz/seeds/$target"
   done

@@ -1,5 +1,7 @@
 //! Brings the store in line with what is declared: what is equal stays as it is, and what was changed is told.
 
+use std::time::Duration;
+
 use chancery::domain::{IssuerRecord, IssuerSpec, IssuerState, PolicySpec, Principal, ProfileSpec, Slug};
 use chancery::engine::{Error, Session};
 use chancery::x509::Certificate;
@@ -8,6 +10,9 @@ use crate::applications;
 use crate::configuration::{Above, Configuration};
 use crate::fault::{Fault, of_engine};
 use crate::office::Office;
+
+/// How many seconds an issuer's signature is waited for: longer than due work leaves it to whoever began it.
+const PATIENCE: u32 = 120;
 
 /// What was done, or everything that stood against it.
 pub(crate) type Applied<T> = Result<T, Vec<Fault>>;
@@ -22,6 +27,7 @@ pub(crate) async fn apply(office: &Office, configuration: &Configuration) -> App
     let mut changes = Vec::new();
     let session = &office.session;
     for (at, declared) in configuration.issuers.iter().enumerate() {
+        signed(office, &declared.spec.name).await.map_err(|error| of_engine(&format!("issuers[{at}]"), error))?;
         changes.extend(issuer(session, &format!("issuers[{at}]"), (&declared.spec, &declared.beside)).await?);
     }
     for (at, spec) in configuration.policies.iter().enumerate() {
@@ -44,6 +50,18 @@ pub(crate) fn found<T>(result: Result<T, Error>) -> Result<Option<T>, Error> {
         Err(Error::NotFound { .. }) => Ok(None),
         found => found.map(Some),
     }
+}
+
+/// An issuer that an earlier start was cut off from signing is finished by due work, before anything rests on it.
+async fn signed(office: &Office, name: &Slug) -> Result<(), Error> {
+    for _ in 0..PATIENCE {
+        match found(office.session.issuer_named(name).await)? {
+            Some(IssuerRecord { state: IssuerState::Signing { .. }, .. }) => office.engine.run_due(100).await?,
+            _ => break,
+        };
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    Ok(())
 }
 
 async fn issuer(session: &Session, path: &str, (spec, above): (&IssuerSpec, &Above)) -> Applied<Option<String>> {
