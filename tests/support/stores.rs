@@ -6,8 +6,8 @@
 use std::cell::Cell;
 use std::path::Path;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::Duration;
@@ -30,10 +30,10 @@ pub(crate) fn is_memory() -> bool {
     name() == "memory"
 }
 
-/// Which of many like cases are tried: all of them over memory, one of four where every commit costs. It is the engine
+/// Which of many like cases are tried: all of them over memory, one of eight where every commit costs. It is the engine
 /// that must come through them all; of the store they ask the same again and again.
 pub(crate) fn stride() -> usize {
-    if is_memory() { 1 } else { 4 }
+    if is_memory() { 1 } else { 8 }
 }
 
 /// A new and empty store.
@@ -64,15 +64,19 @@ fn in_directory<S: Store>(open: impl Fn(&Path) -> S) -> (Arc<dyn Store>, Option<
     (Arc::new(open(&directory.path().join("store"))), Some(Arc::new(directory)))
 }
 
+/// Where stores of others' do their work, whatever runs the test.
+pub(crate) fn runtime() -> &'static tokio::runtime::Runtime {
+    static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap())
+}
+
 /// A schema of its own on one server. The store's tasks run in threads of their own, so that a test may block its thread.
 #[cfg(feature = "postgres")]
 fn postgres() -> Arc<dyn Store> {
-    use std::sync::OnceLock;
     use std::sync::atomic::AtomicU32;
 
     static PLACES: AtomicU32 = AtomicU32::new(0);
-    static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
-    let runtime = RUNTIME.get_or_init(|| tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap());
+    let runtime = runtime();
     static CLUSTER: OnceLock<cluster::Cluster> = OnceLock::new();
     let cluster = CLUSTER.get_or_init(|| cluster::Cluster::start_without_fsync().expect("PostgreSQL is installed"));
     let schema = format!("place_{}", PLACES.fetch_add(1, Ordering::Relaxed));
