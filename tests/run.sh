@@ -17,7 +17,7 @@ declare -A examples=(
   [policy_test]=""
   [quickstart]="--out $work/quickstart --name a.example.com"
   [server]="--config examples/chancery.toml --check"
-  [simulate]="--seeds 2000"
+  [simulate]="--seeds 800"
   [transfer]="--from tests/fixtures/schema-1/state.jsonl --to $work/moved.db"
   [year]="--certificates 500"
 )
