@@ -73,17 +73,19 @@ async fn sessions_that_are_killed_amid_commits_lose_nothing() {
     let store = Place::new(&cluster.url(&database)).open().await;
     let stop = AtomicBool::new(false);
     let kill = async {
-        for _ in 0..15 {
-            tokio::time::sleep(Duration::from_millis(60)).await;
-            cluster.sql(
-                "postgres",
-                &format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'"),
-            );
+        // Until enough of the sessions were at work when they ended: on a busy machine most of them stand idle.
+        for round in 0.. {
+            assert!(round < 1_000, "no session was ever killed at work");
+            if round >= 15 && store.statistics().retries > 0 {
+                break;
+            }
+            let sql = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'");
+            // On a thread of its own: the callers go on meanwhile.
+            tokio::task::spawn_blocking(move || cluster.sql("postgres", &sql)).await.unwrap();
         }
         stop.store(true, Ordering::SeqCst);
     };
     let (told, ()) = join(load(&store, &stop), kill).await;
-    assert!(store.statistics().retries > 0 || !told.unknown.is_empty(), "no session was ever killed at work");
     compare(&store, &told).await;
 }
 
