@@ -5,11 +5,12 @@ use std::net::SocketAddr;
 
 use chancery::challenge::{NetworkSettings, NetworkVerifier};
 use chancery::engine::{Engine, EngineBuilder};
-use chancery::front::acme::Acme as Front;
+use chancery::front::acme::{Acme as Front, AcmeBounds};
 use serde::Deserialize;
 
 use crate::Result;
 use crate::configuration::Configuration;
+use crate::listeners::rate;
 use crate::office::Office;
 
 /// Where it is served below the service.
@@ -55,7 +56,8 @@ pub(crate) fn front(engine: &Engine, configuration: &Configuration, address: Soc
         let name = configuration.tls.as_ref().and_then(|tls| tls.names.first().cloned());
         format!("https://{}:{}{ACME}", name.unwrap_or(address.ip().to_string()), address.port())
     });
-    Ok(Some(Front::new(engine, &url)?))
+    let requests = rate(configuration.limits.acme_requests_per_minute);
+    Ok(Some(Front::new(engine, &url)?.bounds(AcmeBounds { requests, ..AcmeBounds::default() })))
 }
 
 /// The directories of the Applications that are declared, by `Application/profile`.

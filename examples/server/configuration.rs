@@ -120,11 +120,12 @@ fn month() -> Span {
 pub(crate) struct Rates {
     pub(crate) reads_per_minute: u32,
     pub(crate) writes_per_minute: u32,
+    pub(crate) acme_requests_per_minute: u32,
 }
 
 impl Default for Rates {
     fn default() -> Self {
-        Self { reads_per_minute: 6000, writes_per_minute: 1200 }
+        Self { reads_per_minute: 6000, writes_per_minute: 1200, acme_requests_per_minute: 1200 }
     }
 }
 

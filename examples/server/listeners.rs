@@ -55,11 +55,15 @@ pub(crate) fn operations(engine: &Engine, metrics: PrometheusHandle) -> Router {
     Health::new(engine, tokio::time::sleep).router().merge(observe::router(metrics))
 }
 
-fn limits(rates: &Rates) -> Limits {
-    let rate = |per_minute: u32| match per_minute {
+/// 0 is no bound; a quarter of a minute's share may come at once.
+pub(crate) fn rate(per_minute: u32) -> Rate {
+    match per_minute {
         0 => Rate::UNBOUNDED,
-        per_minute => Rate { per_minute, burst: (per_minute / 6).max(1) },
-    };
+        per_minute => Rate { per_minute, burst: (per_minute / 4).max(1) },
+    }
+}
+
+fn limits(rates: &Rates) -> Limits {
     Limits { reads: rate(rates.reads_per_minute), writes: rate(rates.writes_per_minute), ..Limits::default() }
 }
 

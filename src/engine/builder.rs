@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use event_listener::Event as Wake;
+
 use super::Engine;
 use super::cache::Cache;
 use super::context::Context;
@@ -208,6 +210,7 @@ impl EngineBuilder {
             blocked_keys: self.blocked_keys,
             retention: self.retention,
             cache: Cache::default(),
+            due_now: Wake::new(),
         };
         context.refuse_half_an_import().await?;
         context.verify_issuers().await?;

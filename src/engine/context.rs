@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
+use event_listener::Event as Wake;
 use time::OffsetDateTime;
 
 use super::cache::Cache;
 use super::error::Error;
 use super::housekeeping::Retention;
-use super::schema::{Claim, Entity, SealedKey};
+use super::schema::{Claim, Entity, SealedKey, index, sortable};
 use crate::challenge::ChallengeVerifier;
 use crate::clock::Clock;
 use crate::domain::{
@@ -40,6 +41,8 @@ pub(super) struct Context {
     pub(super) blocked_keys: BlockedKeys,
     pub(super) retention: Retention,
     pub(super) cache: Cache,
+    /// Tells the workers of this process that somebody has made something due at once.
+    pub(super) due_now: Wake,
 }
 
 /// A value with the version of its document.
@@ -227,7 +230,19 @@ impl Change<'_> {
 
     /// Applies everything or nothing.
     pub(super) async fn commit(self) -> Result<Version, Error> {
-        Ok(self.context.store.commit(self.batch).await?)
+        // What due work itself leaves behind is found by the next round, in its time: no item can make a worker spin.
+        let wakes = !std::ptr::eq(self.actor, &*ENGINE) && self.is_due_at_once();
+        let version = self.context.store.commit(self.batch).await?;
+        if wakes {
+            self.context.due_now.notify(usize::MAX);
+        }
+        Ok(version)
+    }
+
+    fn is_due_at_once(&self) -> bool {
+        let now = sortable(self.now);
+        let is_due = |entry: &IndexEntry| entry.index == index::DUE && *entry.value <= *now;
+        self.batch.writes.iter().any(|write| matches!(write, Write::Put { entries, .. } if entries.iter().any(is_due)))
     }
 
     fn put<T: Entity>(&mut self, value: &T, expect: Expect) -> Result<(), Error> {

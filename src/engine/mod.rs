@@ -122,7 +122,7 @@ impl Engine {
     ///
     /// # Errors
     /// The store, the signer's absence, or the source of randomness. What was done before stays done.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn run_due(&self, limit: usize) -> Result<DueReport, Error> {
         let report = self.context.run_due(limit).await?;
         metrics::counter!("chancery_due_items_total").increment(report.total() as u64);
@@ -148,9 +148,14 @@ impl Engine {
     ///
     /// # Errors
     /// The store.
-    #[tracing::instrument(level = "debug", skip_all, err)]
+    #[tracing::instrument(level = "debug", skip_all, err(level = "debug"))]
     pub async fn bearer(&self, token: &str) -> Result<Option<Actor>, Error> {
         self.context.bearer(token).await
+    }
+
+    /// Ready once a verb of this engine, or of a clone, has made something due at once.
+    fn due_now(&self) -> event_listener::EventListener {
+        self.context.due_now.listen()
     }
 
     /// What the engine's clock shows.
@@ -200,7 +205,7 @@ impl Engine {
     ///
     /// # Errors
     /// The store.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn issuer_id(&self, name: &Slug) -> Result<Option<IssuerId>, Error> {
         self.context.issuer_id(name).await
     }
@@ -212,7 +217,7 @@ impl Engine {
     ///
     /// # Errors
     /// The store.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn crl(&self, issuer: IssuerId, shard: u32) -> Result<Option<Crl>, Error> {
         self.context.crl(issuer, shard).await
     }
@@ -231,7 +236,7 @@ impl Engine {
     ///
     /// # Errors
     /// The store.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn issuer_certificate(&self, issuer: IssuerId) -> Result<Option<Vec<u8>>, Error> {
         self.context.issuer_certificate(issuer).await
     }

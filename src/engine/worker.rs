@@ -15,7 +15,7 @@ use super::error::Error;
 ///
 /// It spawns nothing and knows no runtime: [`run`](Self::run) is a future for the host to spawn, and the host says how to
 /// sleep. It waits until the next item is due, at most [`longest_pause`](Self::longest_pause), with some jitter, so that many workers
-/// do not come at once.
+/// do not come at once. What its own engine makes due at once, such as a challenge that an ACME client has answered, wakes it.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -43,6 +43,9 @@ pub struct Worker<S> {
 
 /// The first pause after a round that failed; it doubles with each further failure.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long a worker that is woken waits, so that what is asked together is done together.
+const BREATH: Duration = Duration::from_millis(50);
 
 impl Engine {
     /// A worker over this engine that waits by `sleep`, such as `tokio::time::sleep`.
@@ -82,8 +85,8 @@ where
         self
     }
 
-    /// How long it waits at most before it looks again; 30 seconds if not set. What other nodes make due earlier is seen
-    /// no later than that.
+    /// How long it waits at most before it looks again; 30 seconds if not set. What other processes make due earlier is
+    /// seen no later than that.
     #[must_use]
     pub fn longest_pause(mut self, pause: Duration) -> Self {
         self.longest_pause = pause;
@@ -104,6 +107,8 @@ where
         let mut shutdown = pin!(shutdown);
         let mut failures = 0;
         loop {
+            // From before the round, so that nothing that comes up during it is slept over.
+            let due_now = self.engine.due_now();
             let pause = match self.round().await {
                 Ok(report) => {
                     failures = 0;
@@ -116,7 +121,11 @@ where
                 }
             };
             let pause = pin!((self.sleep)(self.engine.jittered(pause)));
-            if let Either::Left(_) = select(shutdown.as_mut(), pause).await {
+            let woken = pin!(async {
+                due_now.await;
+                (self.sleep)(BREATH).await;
+            });
+            if let Either::Left(_) = select(shutdown.as_mut(), select(pause, woken)).await {
                 return;
             }
         }

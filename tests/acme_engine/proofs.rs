@@ -17,6 +17,33 @@ fn settings() -> AcmeSettings {
 }
 
 #[tokio::test]
+async fn a_worker_that_sleeps_looks_at_once() {
+    use futures_util::future::{Either, pending, select};
+    use std::pin::pin;
+    let scene = Scene::new().await;
+    let account = scene.account(1).await;
+    // Its pauses never end by themselves; only the breath that it takes after it is woken does.
+    let sleep = async |time: std::time::Duration| {
+        if time.as_millis() > 100 {
+            pending::<()>().await
+        }
+    };
+    let worker = pin!(scene.world.engine.worker(sleep).run(pending()));
+    let client = pin!(async {
+        let order = scene.order(&account, &["a.example.com"]).await;
+        scene.answer(&account, &order, ChallengeKind::Dns01).await;
+        for _ in 0..1000 {
+            tokio::task::yield_now().await;
+        }
+        scene.authorization(&account, &order, 0).await.status
+    });
+    match select(worker, client).await {
+        Either::Right((status, _)) => assert_eq!(status, AuthorizationStatus::Valid),
+        Either::Left(_) => unreachable!("nobody stops it"),
+    }
+}
+
+#[tokio::test]
 async fn nothing_is_looked_at_before_due_work_runs_nor_before_the_client_is_ready() {
     let scene = Scene::new().await;
     let account = scene.account(1).await;

@@ -115,14 +115,14 @@ impl AcmeServer {
     }
 
     /// What the directory tells: the settings, and the profiles that orders may choose.
-    #[tracing::instrument(level = "debug", err)]
+    #[tracing::instrument(level = "debug", err(level = "debug"))]
     pub async fn directory(&self) -> Result<AcmeDirectory, AcmeError> {
         verb!(self.acme_directory())
     }
 
     /// The key that nonces are made with: 32 random octets, one for the whole store, made when it is first asked for. Keep it for as
     /// long as the process lives.
-    #[tracing::instrument(level = "debug", err)]
+    #[tracing::instrument(level = "debug", err(level = "debug"))]
     pub async fn nonce_key(&self) -> Result<Secret, AcmeError> {
         verb!(self.acme_nonce_key())
     }
@@ -131,7 +131,7 @@ impl AcmeServer {
     ///
     /// # Errors
     /// `accountDoesNotExist`; `unauthorized` for one that is valid no more.
-    #[tracing::instrument(level = "debug", err)]
+    #[tracing::instrument(level = "debug", err(level = "debug"))]
     pub async fn account(&self, id: AcmeAccountId) -> Result<Account, AcmeError> {
         verb!(self.acme_account(id))
     }
@@ -140,7 +140,7 @@ impl AcmeServer {
     ///
     /// # Errors
     /// `accountDoesNotExist`; `unauthorized` for one that is valid no more.
-    #[tracing::instrument(level = "debug", skip(thumbprint), err)]
+    #[tracing::instrument(level = "debug", skip(thumbprint), err(level = "debug"))]
     pub async fn account_with_key(&self, thumbprint: [u8; 32]) -> Result<Account, AcmeError> {
         verb!(self.acme_account_with_key(thumbprint))
     }
@@ -151,7 +151,7 @@ impl AcmeServer {
     /// # Errors
     /// `unauthorized`: there is no such key, it has expired or was used, or the MAC is not its.
     #[cfg(feature = "acme")]
-    #[tracing::instrument(level = "debug", skip_all, err)]
+    #[tracing::instrument(level = "debug", skip_all, err(level = "debug"))]
     pub async fn verify_binding(&self, proof: &BindingProof<'_>) -> Result<Binding, AcmeError> {
         verb!(self.verify_binding(proof))
     }
@@ -161,7 +161,7 @@ impl AcmeServer {
     /// # Errors
     /// `externalAccountRequired`, `userActionRequired` without agreement to the terms, `invalidContact`, `unsupportedContact`; `unauthorized` if
     /// the binding's key was used up meanwhile, or the key belongs to an account that is valid no more.
-    #[tracing::instrument(level = "debug", skip_all, err)]
+    #[tracing::instrument(level = "debug", skip_all, err(level = "debug"))]
     pub async fn create_account(&self, new: NewAccount) -> Result<Created<Account>, AcmeError> {
         verb!(self.create_acme_account(new))
     }
@@ -170,7 +170,7 @@ impl AcmeServer {
     ///
     /// # Errors
     /// `invalidContact`, `unsupportedContact`, `unauthorized`.
-    #[tracing::instrument(level = "debug", skip_all, fields(account = %account.id), err)]
+    #[tracing::instrument(level = "debug", skip_all, fields(account = %account.id), err(level = "debug"))]
     pub async fn update_account(&self, account: &Account, contacts: Option<Vec<String>>) -> Result<Account, AcmeError> {
         verb!(self.update_acme_account(account, contacts))
     }
@@ -179,7 +179,7 @@ impl AcmeServer {
     ///
     /// # Errors
     /// `unauthorized` if it is valid no more.
-    #[tracing::instrument(level = "debug", skip_all, fields(account = %account.id), err)]
+    #[tracing::instrument(level = "debug", skip_all, fields(account = %account.id), err(level = "debug"))]
     pub async fn deactivate_account(&self, account: &Account) -> Result<Account, AcmeError> {
         verb!(self.deactivate_acme_account(account))
     }
@@ -188,7 +188,7 @@ impl AcmeServer {
     ///
     /// # Errors
     /// `malformed` with [`AcmeProblem::account`] if that one has the key (409); `unauthorized`.
-    #[tracing::instrument(level = "debug", skip_all, fields(account = %account.id), err)]
+    #[tracing::instrument(level = "debug", skip_all, fields(account = %account.id), err(level = "debug"))]
     pub async fn roll_key(&self, account: &Account, key: AccountKey) -> Result<Account, AcmeError> {
         verb!(self.roll_acme_key(account, key))
     }
@@ -198,7 +198,7 @@ impl AcmeServer {
     /// # Errors
     /// `malformed`, `unsupportedIdentifier`, `rejectedIdentifier` with a subproblem for each identifier that binding or policy does not
     /// allow, `invalidProfile`, `alreadyReplaced`, `rateLimited` with [`AcmeProblem::retry_after`], `unauthorized`.
-    #[tracing::instrument(level = "debug", skip_all, fields(account = %account.id), err)]
+    #[tracing::instrument(level = "debug", skip_all, fields(account = %account.id), err(level = "debug"))]
     pub async fn new_order(&self, account: &Account, new: NewOrder) -> Result<OrderView, AcmeError> {
         verb!(self.new_acme_order(account, new))
     }
@@ -207,7 +207,7 @@ impl AcmeServer {
     ///
     /// # Errors
     /// `malformed` if it has no such order.
-    #[tracing::instrument(level = "debug", skip(self, account), err)]
+    #[tracing::instrument(level = "debug", skip(self, account), err(level = "debug"))]
     pub async fn order(&self, account: &Account, id: AcmeOrderId) -> Result<OrderView, AcmeError> {
         verb!(self.acme_order(account, id))
     }
@@ -216,7 +216,7 @@ impl AcmeServer {
     ///
     /// # Errors
     /// `malformed` for a token that is not one of this list's.
-    #[tracing::instrument(level = "debug", skip_all, fields(account = %account.id), err)]
+    #[tracing::instrument(level = "debug", skip_all, fields(account = %account.id), err(level = "debug"))]
     pub async fn orders(&self, account: &Account, after: Option<&PageToken>) -> Result<Page<AcmeOrderId>, AcmeError> {
         verb!(self.acme_orders(account, after))
     }
@@ -225,7 +225,7 @@ impl AcmeServer {
     ///
     /// # Errors
     /// `malformed` if it has no such authorization.
-    #[tracing::instrument(level = "debug", skip(self, account), err)]
+    #[tracing::instrument(level = "debug", skip(self, account), err(level = "debug"))]
     pub async fn authorization(
         &self,
         account: &Account,
@@ -238,7 +238,7 @@ impl AcmeServer {
     ///
     /// # Errors
     /// As [`authorization`](Self::authorization), and `unauthorized` if it is neither pending nor valid.
-    #[tracing::instrument(level = "debug", skip(self, account), err)]
+    #[tracing::instrument(level = "debug", skip(self, account), err(level = "debug"))]
     pub async fn deactivate_authorization(
         &self,
         account: &Account,
@@ -251,7 +251,7 @@ impl AcmeServer {
     ///
     /// # Errors
     /// As [`authorization`](Self::authorization); `malformed` for a challenge that it does not have.
-    #[tracing::instrument(level = "debug", skip(self, account), err)]
+    #[tracing::instrument(level = "debug", skip(self, account), err(level = "debug"))]
     pub async fn answer_challenge(
         &self,
         account: &Account,
@@ -267,7 +267,7 @@ impl AcmeServer {
     /// # Errors
     /// `malformed` if there is no such order, `orderNotReady`, `badCSR` and `rejectedIdentifier` with what is wrong with each identifier; the
     /// order stays ready then.
-    #[tracing::instrument(level = "debug", skip(self, account, csr), err)]
+    #[tracing::instrument(level = "debug", skip(self, account, csr), err(level = "debug"))]
     pub async fn finalize(&self, account: &Account, id: AcmeOrderId, csr: &[u8]) -> Result<OrderView, AcmeError> {
         verb!(self.finalize_acme_order(account, id, csr))
     }
@@ -276,7 +276,7 @@ impl AcmeServer {
     ///
     /// # Errors
     /// `malformed` if it has no such certificate.
-    #[tracing::instrument(level = "debug", skip(self, account), err)]
+    #[tracing::instrument(level = "debug", skip(self, account), err(level = "debug"))]
     pub async fn certificate(&self, account: &Account, id: CertificateId) -> Result<AcmeCertificate, AcmeError> {
         verb!(self.acme_certificate(account, id))
     }
@@ -286,7 +286,7 @@ impl AcmeServer {
     ///
     /// # Errors
     /// `unauthorized`, `alreadyRevoked`, `badRevocationReason`, `malformed` for one that was not issued here.
-    #[tracing::instrument(level = "debug", skip_all, err)]
+    #[tracing::instrument(level = "debug", skip_all, err(level = "debug"))]
     pub async fn revoke(
         &self,
         by: RevokeBy<'_>,
@@ -300,7 +300,7 @@ impl AcmeServer {
     ///
     /// # Errors
     /// `malformed` for a certificate that is not one of the Application's.
-    #[tracing::instrument(level = "debug", err)]
+    #[tracing::instrument(level = "debug", err(level = "debug"))]
     pub async fn renewal_info(&self, id: &CertId) -> Result<RenewalInfo, AcmeError> {
         verb!(self.acme_renewal_info(id))
     }

@@ -15,7 +15,7 @@ impl Session {
     /// # Errors
     /// [`Error::Invalid`] with every fault of the specification; [`Error::NotFound`] for a profile that is not attached;
     /// [`Error::Seal`] without a sealer.
-    #[tracing::instrument(level = "debug", skip(self, spec), err)]
+    #[tracing::instrument(level = "debug", skip(self, spec), err(level = "debug"))]
     pub async fn create_acme_binding(
         &self,
         application: ApplicationId,
@@ -30,7 +30,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Invalid`] for a page token that is not one of this list's.
-    #[tracing::instrument(level = "debug", skip(self, after), err)]
+    #[tracing::instrument(level = "debug", skip(self, after), err(level = "debug"))]
     pub async fn acme_bindings(
         &self,
         application: ApplicationId,
@@ -41,14 +41,14 @@ impl Session {
     }
 
     /// The secret of a binding key again; an event tells of it. Needs `enrollment.reveal-acme-eab-secret`.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn reveal_acme_binding(&self, id: AcmeBindingId) -> Result<Secret, Error> {
         verb!(self.reveal_acme_binding(id))
     }
 
     /// Revokes a binding key: no account is made with it any more. Those that were made stay; see
     /// [`revoke_acme_account`](Self::revoke_acme_account). Needs `enrollment.rotate-acme-eab-secret`.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn revoke_acme_binding(&self, id: AcmeBindingId) -> Result<(), Error> {
         verb!(self.revoke_acme_binding(id))
     }
@@ -57,7 +57,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Invalid`] for a page token that is not one of this list's.
-    #[tracing::instrument(level = "debug", skip(self, after), err)]
+    #[tracing::instrument(level = "debug", skip(self, after), err(level = "debug"))]
     pub async fn acme_accounts(
         &self,
         application: ApplicationId,
@@ -71,7 +71,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Invalid`] for a page token that is not one of this list's.
-    #[tracing::instrument(level = "debug", skip(self, after), err)]
+    #[tracing::instrument(level = "debug", skip(self, after), err(level = "debug"))]
     pub async fn acme_account_orders(
         &self,
         id: AcmeAccountId,
@@ -81,7 +81,7 @@ impl Session {
     }
 
     /// Takes an account away: it does nothing any more; its certificates stay. Needs `enrollment.edit`.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn revoke_acme_account(&self, id: AcmeAccountId) -> Result<Account, Error> {
         verb!(self.revoke_acme_account(id))
     }

@@ -20,19 +20,19 @@ impl Session {
     /// # Errors
     /// [`Error::Invalid`] with every fault, also for a channel that the engine was given no notifier for, and for more than
     /// 100 alerts; [`Error::Seal`] for a secret without a sealer.
-    #[tracing::instrument(level = "debug", skip_all, fields(name = %spec.name), err)]
+    #[tracing::instrument(level = "debug", skip_all, fields(name = %spec.name), err(level = "debug"))]
     pub async fn save_alert(&self, application: Option<ApplicationId>, spec: AlertSpec) -> Result<Alert, Error> {
         verb!(self.save_alert(application, spec))
     }
 
     /// Deletes an alert. What it has not told yet is not told. Needs `pki-alerts.delete`.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn delete_alert(&self, id: AlertId) -> Result<(), Error> {
         verb!(self.delete_alert(id))
     }
 
     /// An alert, its secrets hidden. Needs `pki-alerts.read`.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn alert(&self, id: AlertId) -> Result<Alert, Error> {
         verb!(self.alert(id))
     }
@@ -41,7 +41,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Invalid`] for a token that is not one of this list's.
-    #[tracing::instrument(level = "debug", skip(self, after), err)]
+    #[tracing::instrument(level = "debug", skip(self, after), err(level = "debug"))]
     pub async fn alerts(
         &self,
         application: Option<ApplicationId>,
@@ -55,7 +55,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Invalid`] for a token that is not one of this list's.
-    #[tracing::instrument(level = "debug", skip_all, err)]
+    #[tracing::instrument(level = "debug", skip_all, err(level = "debug"))]
     pub async fn preview_alert(
         &self,
         application: Option<ApplicationId>,
@@ -66,7 +66,7 @@ impl Session {
     }
 
     /// Sends a test through every channel of an alert, once, and says what came of each. Needs `pki-alerts.edit`.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn test_alert(&self, id: AlertId) -> Result<Vec<ChannelTest>, Error> {
         verb!(self.test_alert(id))
     }
@@ -75,7 +75,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Invalid`] for a token that is not one of this list's.
-    #[tracing::instrument(level = "debug", skip(self, after), err)]
+    #[tracing::instrument(level = "debug", skip(self, after), err(level = "debug"))]
     pub async fn notifications(&self, id: AlertId, after: Option<&PageToken>) -> Result<Page<Notification>, Error> {
         verb!(self.notifications(id, after))
     }
@@ -87,13 +87,13 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Invalid`] for a token that is not one of this list's.
-    #[tracing::instrument(level = "debug", skip_all, err)]
+    #[tracing::instrument(level = "debug", skip_all, err(level = "debug"))]
     pub async fn all_events(&self, after: Option<&PageToken>) -> Result<Page<Event>, Error> {
         verb!(self.all_events(after))
     }
 
     /// The last block of the audit chain, as [`Engine::audit_head`](crate::engine::Engine::audit_head) gives it to the host.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn audit_head(&self) -> Result<Option<AuditHead>, Error> {
         verb!(self.see_audit_head())
     }
@@ -102,7 +102,7 @@ impl Session {
     /// or reordered. With the head that was kept elsewhere it also finds a chain that was cut short or written anew.
     ///
     /// Reads every event, page by page, and tells of its progress by `tracing`. It may run while others work.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn verify_audit(&self, from: u64, known: Option<AuditHead>) -> Result<AuditReport, Error> {
         verb!(self.verify_audit(from, known))
     }
@@ -112,7 +112,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Contended`] if somebody else sealed or pruned; what was removed before stays so. Call again.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn prune_audit(&self, before: OffsetDateTime, limit: usize) -> Result<usize, Error> {
         verb!(self.prune_audit(before, limit))
     }

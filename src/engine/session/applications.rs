@@ -15,13 +15,13 @@ impl Session {
     /// # Errors
     /// [`Error::Invalid`] with every fault of the specification; [`Error::NameTaken`]; [`Error::NotFound`] for a profile that
     /// does not exist.
-    #[tracing::instrument(level = "debug", skip_all, fields(name = %spec.name), err)]
+    #[tracing::instrument(level = "debug", skip_all, fields(name = %spec.name), err(level = "debug"))]
     pub async fn create_application(&self, spec: ApplicationSpec) -> Result<Application, Error> {
         verb!(self.create_application(spec))
     }
 
     /// An Application. Needs `application.read`; without `members.read` it comes with the actor's own memberships and no others.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn application(&self, id: ApplicationId) -> Result<Application, Error> {
         verb!(self.see_application(id))
     }
@@ -30,7 +30,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::NotFound`] also for one that the actor may not see.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn application_named(&self, name: &Slug) -> Result<Application, Error> {
         verb!(self.application_named(name))
     }
@@ -42,7 +42,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Invalid`] for a token that is not one of this list's.
-    #[tracing::instrument(level = "debug", skip_all, err)]
+    #[tracing::instrument(level = "debug", skip_all, err(level = "debug"))]
     pub async fn applications(&self, after: Option<&PageToken>) -> Result<Page<Application>, Error> {
         verb!(self.applications(after))
     }
@@ -52,7 +52,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Invalid`] for a description of more than 1000 characters, or to allow the rereading of keys again.
-    #[tracing::instrument(level = "debug", skip(self, description, key_rereading), err)]
+    #[tracing::instrument(level = "debug", skip(self, description, key_rereading), err(level = "debug"))]
     pub async fn edit_application(
         &self,
         id: ApplicationId,
@@ -64,7 +64,7 @@ impl Session {
     }
 
     /// Deletes an Application; its certificates stay known. Needs `application.delete`.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn delete_application(&self, id: ApplicationId) -> Result<(), Error> {
         verb!(self.delete_application(id))
     }
@@ -74,7 +74,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::NotFound`] for a profile that does not exist; [`Error::Contended`] if somebody else changed the Application.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn attach_profile(&self, id: ApplicationId, profile: ProfileId) -> Result<Application, Error> {
         verb!(self.attach_profile(id, profile))
     }
@@ -85,7 +85,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Contended`] if somebody else changed the Application.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn detach_profile(&self, id: ApplicationId, profile: ProfileId) -> Result<Application, Error> {
         verb!(self.detach_profile(id, profile))
     }
@@ -95,7 +95,7 @@ impl Session {
     /// # Errors
     /// [`Error::Invalid`] for settings out of their bounds, or a method that a self-signed profile can not serve;
     /// [`Error::NotFound`] for a profile that is not attached; [`Error::Contended`] if somebody else changed the Application.
-    #[tracing::instrument(level = "debug", skip(self, methods), err)]
+    #[tracing::instrument(level = "debug", skip(self, methods), err(level = "debug"))]
     pub async fn set_methods(
         &self,
         id: ApplicationId,
@@ -109,7 +109,7 @@ impl Session {
     ///
     /// # Errors
     /// As [`set_methods`](Self::set_methods).
-    #[tracing::instrument(level = "debug", skip(self, settings), err)]
+    #[tracing::instrument(level = "debug", skip(self, settings), err(level = "debug"))]
     pub async fn set_method(
         &self,
         id: ApplicationId,
@@ -123,7 +123,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Contended`] if somebody else changed the Application.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn set_member(&self, id: ApplicationId, member: Member) -> Result<Application, Error> {
         verb!(self.set_member(id, member))
     }
@@ -134,7 +134,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Contended`] if somebody else changed the Application.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn remove_member(&self, id: ApplicationId, principal: &Principal) -> Result<Application, Error> {
         verb!(self.remove_member(id, principal))
     }
@@ -144,7 +144,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Invalid`] for a token that is not one of this list's.
-    #[tracing::instrument(level = "debug", skip(self, after), err)]
+    #[tracing::instrument(level = "debug", skip(self, after), err(level = "debug"))]
     pub async fn events(&self, id: ApplicationId, after: Option<&PageToken>) -> Result<Page<Event>, Error> {
         verb!(self.events(id, after))
     }

@@ -19,7 +19,7 @@ impl Session {
     /// [`Error::Invalid`] with every fault: also for approvers that are no members, and for steps that the members could
     /// never complete. [`Error::NotFound`] for a profile that does not exist; [`Error::Contended`] if somebody else changed
     /// the Application.
-    #[tracing::instrument(level = "debug", skip(self, spec), fields(name = %spec.name), err)]
+    #[tracing::instrument(level = "debug", skip(self, spec), fields(name = %spec.name), err(level = "debug"))]
     pub async fn save_approval_policy(
         &self,
         id: ApplicationId,
@@ -33,7 +33,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Invalid`] unless each policy is named once; [`Error::Contended`] if somebody else changed the Application.
-    #[tracing::instrument(level = "debug", skip(self, names), err)]
+    #[tracing::instrument(level = "debug", skip(self, names), err(level = "debug"))]
     pub async fn order_approval_policies(
         &self,
         id: ApplicationId,
@@ -46,20 +46,20 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Contended`] if somebody else changed the Application.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn delete_approval_policy(&self, id: ApplicationId, name: &Slug) -> Result<(), Error> {
         verb!(self.delete_approval_policy(id, name))
     }
 
     /// An Application's approval policies, in order. Needs `approval-policies.read`.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn approval_policies(&self, id: ApplicationId) -> Result<Vec<ApprovalPolicy>, Error> {
         verb!(self.approval_policies(id))
     }
 
     /// The steps of approval policies in force that the members as they are could never complete, since somebody left.
     /// Needs `approval-policies.read`.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn unreachable_approvals(&self, id: ApplicationId) -> Result<Vec<UnreachableStep>, Error> {
         verb!(self.unreachable_approvals(id))
     }
@@ -73,7 +73,7 @@ impl Session {
     /// # Errors
     /// [`Error::Vote`] if the vote does not count; [`Error::Invalid`] for a comment of more than 1000 characters. What the
     /// last vote sets going may fail as [`submit`](Self::submit) may; then nothing was written, and it can be cast again.
-    #[tracing::instrument(level = "debug", skip(self, comment), err)]
+    #[tracing::instrument(level = "debug", skip(self, comment), err(level = "debug"))]
     pub async fn approve(&self, id: RequestId, digest: &str, comment: &str) -> Result<Outcome, Error> {
         let ballot = Ballot { decision: Decision::Approve, digest: digest.to_owned(), comment: comment.to_owned() };
         verb!(self.vote(id, ballot))
@@ -83,7 +83,7 @@ impl Session {
     ///
     /// # Errors
     /// As [`approve`](Self::approve).
-    #[tracing::instrument(level = "debug", skip(self, comment), err)]
+    #[tracing::instrument(level = "debug", skip(self, comment), err(level = "debug"))]
     pub async fn reject(&self, id: RequestId, digest: &str, comment: &str) -> Result<Outcome, Error> {
         let ballot = Ballot { decision: Decision::Reject, digest: digest.to_owned(), comment: comment.to_owned() };
         verb!(self.vote(id, ballot))
@@ -93,7 +93,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Vote`] if somebody else asked, or it does not wait any more.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn cancel(&self, id: RequestId) -> Result<Outcome, Error> {
         verb!(self.cancel(id))
     }
@@ -103,7 +103,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::NotFound`] also for a request that needed no approval, or that the actor may not see.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn approval_request(&self, id: RequestId) -> Result<ApprovalRequest, Error> {
         verb!(self.approval_request(id))
     }
@@ -113,7 +113,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Invalid`] for a token that is not one of this list's.
-    #[tracing::instrument(level = "debug", skip(self, after), err)]
+    #[tracing::instrument(level = "debug", skip(self, after), err(level = "debug"))]
     pub async fn approval_requests(
         &self,
         id: ApplicationId,
@@ -127,7 +127,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::NotFound`] also for a request of an Application that the actor may not see.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn request_summary(&self, id: RequestId) -> Result<RequestSummary, Error> {
         verb!(self.request_summary(id))
     }
@@ -136,7 +136,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Invalid`] for a token that is not one of this list's.
-    #[tracing::instrument(level = "debug", skip(self, after), err)]
+    #[tracing::instrument(level = "debug", skip(self, after), err(level = "debug"))]
     pub async fn requests(
         &self,
         id: ApplicationId,

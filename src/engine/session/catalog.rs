@@ -10,7 +10,7 @@ use crate::engine::schema::PolicyRecord;
 /// order of their making.
 impl Session {
     /// A policy by its id.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn policy(&self, id: PolicyId) -> Result<PolicyRecord, Error> {
         verb!(self.policy(id))
     }
@@ -19,13 +19,13 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Invalid`] for a token that is not one of this list's.
-    #[tracing::instrument(level = "debug", skip_all, err)]
+    #[tracing::instrument(level = "debug", skip_all, err(level = "debug"))]
     pub async fn policies(&self, after: Option<&PageToken>) -> Result<Page<PolicyRecord>, Error> {
         verb!(self.policies(after))
     }
 
     /// A profile by its id.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn profile(&self, id: ProfileId) -> Result<Profile, Error> {
         verb!(self.profile(id))
     }
@@ -34,13 +34,13 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Invalid`] for a token that is not one of this list's.
-    #[tracing::instrument(level = "debug", skip_all, err)]
+    #[tracing::instrument(level = "debug", skip_all, err(level = "debug"))]
     pub async fn profiles(&self, after: Option<&PageToken>) -> Result<Page<Profile>, Error> {
         verb!(self.profiles(after))
     }
 
     /// An issuer by its id.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn issuer(&self, id: IssuerId) -> Result<IssuerRecord, Error> {
         verb!(self.issuer_record(id))
     }
@@ -49,31 +49,31 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Invalid`] for a token that is not one of this list's.
-    #[tracing::instrument(level = "debug", skip_all, err)]
+    #[tracing::instrument(level = "debug", skip_all, err(level = "debug"))]
     pub async fn issuers(&self, after: Option<&PageToken>) -> Result<Page<IssuerRecord>, Error> {
         verb!(self.issuers(after))
     }
 
     /// The profiles that are attached to an Application. Needs `certificate-profiles.read`.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn attached_profiles(&self, id: ApplicationId) -> Result<Vec<Profile>, Error> {
         verb!(self.attached_profiles(id))
     }
 
     /// The enrollment methods of an attachment. Needs `enrollment.read`.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn methods(&self, id: ApplicationId, profile: ProfileId) -> Result<Methods, Error> {
         verb!(self.methods((id, profile)))
     }
 
     /// The members of an Application. Needs `members.read`.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn members(&self, id: ApplicationId) -> Result<Vec<Member>, Error> {
         verb!(self.see_members(id))
     }
 
     /// What the actor may do on an Application, in the order of the matrix. Needs `application.read`.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn permissions(&self, id: ApplicationId) -> Result<Vec<Action>, Error> {
         verb!(self.permissions(id))
     }
@@ -82,7 +82,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::NotFound`] if there is none; [`Error::Ambiguous`] if there are several.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn application_for(&self, profile: ProfileId) -> Result<ApplicationId, Error> {
         verb!(self.application_for(profile))
     }

@@ -51,7 +51,7 @@ impl Session {
     /// A refusal is no error. [`Error::Contended`] if what the request is judged by changed eight times while it was judged;
     /// [`Error::Seal`] for a managed key without a sealer; [`Error::IdempotencyKey`] if the key came with other content;
     /// [`Error::Sign`] if a signer in this process fails; [`Error::Issuer`] if the issuer can not be used.
-    #[tracing::instrument(level = "debug", skip_all, fields(application = %enrollment.application, method = %enrollment.method), err)]
+    #[tracing::instrument(level = "debug", skip_all, fields(application = %enrollment.application, method = %enrollment.method), err(level = "debug"))]
     pub async fn submit(&self, enrollment: &Enrollment) -> Result<Outcome, Error> {
         verb!(self.submit(enrollment))
     }
@@ -63,7 +63,7 @@ impl Session {
     ///
     /// # Errors
     /// As [`submit`](Self::submit) before the permit.
-    #[tracing::instrument(level = "debug", skip_all, fields(application = %enrollment.application), err)]
+    #[tracing::instrument(level = "debug", skip_all, fields(application = %enrollment.application), err(level = "debug"))]
     pub async fn dry_run(&self, enrollment: &Enrollment) -> Result<Result<Draft, Refusal>, Error> {
         verb!(self.dry_run(enrollment))
     }
@@ -75,7 +75,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::NotFound`] also for a request of an Application that the actor may not see.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn request(&self, id: RequestId) -> Result<Outcome, Error> {
         verb!(self.request(id))
     }
@@ -84,21 +84,21 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::NotFound`] also for a certificate that the actor may not see.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn certificate(&self, id: CertificateId) -> Result<CertificateRecord, Error> {
         verb!(self.certificate(id))
     }
 
     /// The certificates with a serial number: one for each issuer that gave it out. Needs `certificates.read`.
     /// Certificates that the actor may not see are left out.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn certificates_by_serial(&self, serial: &Serial) -> Result<Vec<CertificateRecord>, Error> {
         verb!(self.by_serial(serial))
     }
 
     /// The certificates with a SHA-256 fingerprint over their DER. Needs `certificates.read`.
     /// Certificates that the actor may not see are left out.
-    #[tracing::instrument(level = "debug", skip_all, err)]
+    #[tracing::instrument(level = "debug", skip_all, err(level = "debug"))]
     pub async fn certificates_by_fingerprint(&self, fingerprint: &[u8; 32]) -> Result<Vec<CertificateRecord>, Error> {
         verb!(self.by_fingerprint(fingerprint))
     }
@@ -112,7 +112,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Invalid`] for a token that is not one of this query's.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn certificates(
         &self,
         query: &CertificateQuery,
@@ -129,7 +129,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Invalid`] unless 2 to 54 instants are given in order.
-    #[tracing::instrument(level = "debug", skip(self, bounds), err)]
+    #[tracing::instrument(level = "debug", skip(self, bounds), err(level = "debug"))]
     pub async fn endings(
         &self,
         application: Option<ApplicationId>,
@@ -143,7 +143,7 @@ impl Session {
     /// # Errors
     /// [`Error::Certificate`] if what is stored can not be read as a certificate; [`Error::Issuer`] if its issuer can not be
     /// used.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn chain(&self, id: CertificateId) -> Result<Chain, Error> {
         let record = verb!(self.certificate(id))?;
         self.context.chain_of(&record).await
@@ -154,7 +154,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::PrivateKey`] if it is not kept here or may not be read any more; [`Error::Seal`] if it does not open.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn private_key(&self, id: CertificateId) -> Result<SubjectKey, Error> {
         verb!(self.private_key(id))
     }
@@ -163,7 +163,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Contended`] if somebody else changed the certificate; read it again.
-    #[tracing::instrument(level = "debug", skip(self, metadata), err)]
+    #[tracing::instrument(level = "debug", skip(self, metadata), err(level = "debug"))]
     pub async fn tag_certificate(&self, id: CertificateId, metadata: Metadata) -> Result<CertificateRecord, Error> {
         verb!(self.tag_certificate(id, metadata))
     }
@@ -172,7 +172,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::InUse`] for a certificate that was issued here and is still valid.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn delete_certificate(&self, id: CertificateId) -> Result<(), Error> {
         verb!(self.delete_certificate(id))
     }
@@ -185,7 +185,7 @@ impl Session {
     /// A policy's refusal is no error but an [`ImportOutcome`]. [`Error::Certificate`] if the chain does not hold together;
     /// [`Error::PrivateKey`] or [`Error::Key`] if the key does not fit or can not be read; [`Error::Seal`] without a sealer;
     /// [`Error::Contended`] if the Application changed meanwhile.
-    #[tracing::instrument(level = "debug", skip_all, err)]
+    #[tracing::instrument(level = "debug", skip_all, err(level = "debug"))]
     pub async fn import_certificate(&self, import: Import) -> Result<ImportOutcome, Error> {
         verb!(self.import_certificate(import))
     }

@@ -19,7 +19,7 @@ impl Session {
     /// [`Error::NameTaken`]; [`Error::Invalid`] for a subject, URL or signature algorithm that can not be;
     /// [`Error::Seal`] if a new key is to be kept without a sealer; [`Error::Issuer`] if the signer holds another kind of key;
     /// [`Error::Sign`] if it does not sign.
-    #[tracing::instrument(level = "debug", skip_all, fields(name = %spec.name), err)]
+    #[tracing::instrument(level = "debug", skip_all, fields(name = %spec.name), err(level = "debug"))]
     pub async fn create_root(&self, spec: IssuerSpec) -> Result<IssuerRecord, Error> {
         verb!(self.create_root(spec))
     }
@@ -29,7 +29,7 @@ impl Session {
     /// # Errors
     /// As [`create_root`](Self::create_root), and [`Error::Issuer`] if the parent can not issue it: it would outlive the
     /// parent, or the parent's path length leaves no room (RFC 5280 section 4.2.1.9).
-    #[tracing::instrument(level = "debug", skip_all, fields(name = %spec.name, %parent), err)]
+    #[tracing::instrument(level = "debug", skip_all, fields(name = %spec.name, %parent), err(level = "debug"))]
     pub async fn create_intermediate(&self, spec: IssuerSpec, parent: IssuerId) -> Result<IssuerRecord, Error> {
         verb!(self.create_intermediate(spec, parent))
     }
@@ -40,7 +40,7 @@ impl Session {
     ///
     /// # Errors
     /// As [`create_root`](Self::create_root).
-    #[tracing::instrument(level = "debug", skip_all, fields(name = %spec.name), err)]
+    #[tracing::instrument(level = "debug", skip_all, fields(name = %spec.name), err(level = "debug"))]
     pub async fn request_issuer(&self, spec: IssuerSpec) -> Result<IssuerRecord, Error> {
         verb!(self.request_issuer(spec))
     }
@@ -52,7 +52,7 @@ impl Session {
     /// # Errors
     /// [`Error::Issuer`] if it does not wait, or the certificate has another key or subject, is not one of a CA, or the chain
     /// does not hold together.
-    #[tracing::instrument(level = "debug", skip(self, chain), err)]
+    #[tracing::instrument(level = "debug", skip(self, chain), err(level = "debug"))]
     pub async fn install_issuer(&self, id: IssuerId, chain: Vec<Certificate>) -> Result<IssuerRecord, Error> {
         verb!(self.install_issuer(id, chain))
     }
@@ -62,7 +62,7 @@ impl Session {
     /// # Errors
     /// [`Error::NameTaken`]; [`Error::Invalid`] for a URL; [`Error::Issuer`] if the chain is not one of a CA, does not hold
     /// together, or the key is not its key; [`Error::Seal`] to keep a key without a sealer.
-    #[tracing::instrument(level = "debug", skip_all, fields(%name), err)]
+    #[tracing::instrument(level = "debug", skip_all, fields(%name), err(level = "debug"))]
     pub async fn import_issuer(
         &self,
         name: Slug,
@@ -74,7 +74,7 @@ impl Session {
     }
 
     /// An issuer by its name.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn issuer_named(&self, name: &Slug) -> Result<IssuerRecord, Error> {
         verb!(self.issuer_named(name))
     }
@@ -84,19 +84,19 @@ impl Session {
     /// # Errors
     /// [`Error::Policy`] with every fault, also if it can never permit anything.
     /// [`Error::Contended`] if somebody else saved it at the same moment.
-    #[tracing::instrument(level = "debug", skip_all, fields(name = %spec.name), err)]
+    #[tracing::instrument(level = "debug", skip_all, fields(name = %spec.name), err(level = "debug"))]
     pub async fn save_policy(&self, spec: PolicySpec) -> Result<PolicyRecord, Error> {
         verb!(self.save_policy(spec))
     }
 
     /// A policy by its name.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn policy_named(&self, name: &Slug) -> Result<PolicyRecord, Error> {
         verb!(self.policy_named(name))
     }
 
     /// A past or present revision of a policy.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn policy_revision(&self, id: PolicyId, revision: u32) -> Result<PolicyRecord, Error> {
         verb!(self.policy_revision(id, revision))
     }
@@ -105,7 +105,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::InUse`] if a profile uses it.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn delete_policy(&self, id: PolicyId) -> Result<(), Error> {
         verb!(self.delete_policy(id))
     }
@@ -116,7 +116,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Policy`] if the new text is not a valid policy.
-    #[tracing::instrument(level = "debug", skip(self, new), err)]
+    #[tracing::instrument(level = "debug", skip(self, new), err(level = "debug"))]
     pub async fn impact(&self, policy: PolicyId, new: PolicySpec) -> Result<ImpactWalk<'_>, Error> {
         verb!(self.impact(policy, new))
     }
@@ -126,13 +126,13 @@ impl Session {
     /// # Errors
     /// [`Error::Profile`] with every default that its policy refuses.
     /// [`Error::NotFound`] for a policy or issuer of no such name; [`Error::Contended`] if somebody else changed either.
-    #[tracing::instrument(level = "debug", skip_all, fields(name = %spec.name), err)]
+    #[tracing::instrument(level = "debug", skip_all, fields(name = %spec.name), err(level = "debug"))]
     pub async fn save_profile(&self, spec: ProfileSpec) -> Result<Profile, Error> {
         verb!(self.save_profile(spec))
     }
 
     /// A profile by its name.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn profile_named(&self, name: &Slug) -> Result<Profile, Error> {
         verb!(self.profile_named(name))
     }
@@ -140,7 +140,7 @@ impl Session {
     /// Deletes a profile: nothing more is issued under it.
     /// What was issued stays, and so do its
     /// revisions.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn delete_profile(&self, id: ProfileId) -> Result<(), Error> {
         verb!(self.delete_profile(id))
     }

@@ -18,14 +18,14 @@ impl Session {
     /// # Errors
     /// As [`submit`](Self::submit); a refusal is no error. [`Error::NotRenewable`] for a certificate without a profile;
     /// [`Error::PrivateKey`] or [`Error::Seal`] if the key is to be used again and can not be opened.
-    #[tracing::instrument(level = "debug", skip(self, key), err)]
+    #[tracing::instrument(level = "debug", skip(self, key), err(level = "debug"))]
     pub async fn renew(&self, id: CertificateId, key: RenewalKey) -> Result<Outcome, Error> {
         verb!(self.renew(id, key))
     }
 
     /// How the renewal of a certificate stands: who may renew it from when on, and what became of it so far. Needs
     /// `certificates.read`.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn renewal(&self, id: CertificateId) -> Result<RenewalView, Error> {
         verb!(self.renewal(id))
     }
@@ -36,14 +36,14 @@ impl Session {
     /// # Errors
     /// [`Error::NotRenewable`] with every reason if it can not renew by itself; [`Error::Invalid`] for a window that does not
     /// open in time; [`Error::Contended`] if somebody else changed what it rests on.
-    #[tracing::instrument(level = "debug", skip(self, own), err)]
+    #[tracing::instrument(level = "debug", skip(self, own), err(level = "debug"))]
     pub async fn set_renewal(&self, id: CertificateId, own: Option<AutoRenewal>) -> Result<RenewalView, Error> {
         verb!(self.set_renewal(id, own))
     }
 
     /// Lets a certificate renew by itself now and before all others, whatever is set; but not before it is old enough. `false`
     /// if it can not renew by itself: its key is with the client, or it has ended. Needs `certificates.edit`.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn expedite_renewal(&self, id: CertificateId) -> Result<bool, Error> {
         verb!(self.expedite_renewal(id))
     }
@@ -52,7 +52,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Invalid`] for a budget of nothing; [`Error::Contended`] if somebody else changed the issuer.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn set_renewal_budget(&self, id: IssuerId, budget: RenewalBudget) -> Result<IssuerRecord, Error> {
         verb!(self.set_renewal_budget(id, budget))
     }

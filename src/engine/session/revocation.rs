@@ -44,7 +44,7 @@ impl Session {
     /// # Errors
     /// [`Error::Revocation`] for a certificate that was issued elsewhere, is self-signed, has expired, or is revoked for
     /// another reason already.
-    #[tracing::instrument(level = "debug", skip_all, err)]
+    #[tracing::instrument(level = "debug", skip_all, err(level = "debug"))]
     pub async fn revoke(
         &self,
         which: impl Into<CertificateRef>,
@@ -60,7 +60,7 @@ impl Session {
     /// # Errors
     /// As [`revoke`](Self::revoke). A signature that proves nothing is [`Error::Revocation`] for those who may see the
     /// certificate, and [`Error::NotFound`] for others.
-    #[tracing::instrument(level = "debug", skip_all, err)]
+    #[tracing::instrument(level = "debug", skip_all, err(level = "debug"))]
     pub async fn revoke_by_key_proof(
         &self,
         fingerprint: [u8; 32],
@@ -74,7 +74,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Revocation`] if it is not on hold.
-    #[tracing::instrument(level = "debug", skip_all, err)]
+    #[tracing::instrument(level = "debug", skip_all, err(level = "debug"))]
     pub async fn release_hold(&self, which: impl Into<CertificateRef>) -> Result<CertificateRecord, Error> {
         let which = which.into();
         verb!(self.release_hold(which))
@@ -86,26 +86,26 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Invalid`] with every fault of the specification.
-    #[tracing::instrument(level = "debug", skip_all, fields(reason = %spec.reason), err)]
+    #[tracing::instrument(level = "debug", skip_all, fields(reason = %spec.reason), err(level = "debug"))]
     pub async fn open_incident(&self, spec: IncidentSpec) -> Result<Incident, Error> {
         verb!(self.open_incident(spec))
     }
 
     /// A mass revocation and how far it is. For product administrators, and within one Application whoever may read its
     /// certificates.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn incident(&self, id: IncidentId) -> Result<Incident, Error> {
         verb!(self.incident(id))
     }
 
     /// Calls a mass revocation off: what it has revoked stays revoked, the rest is let go. For those who may open it.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn call_off_incident(&self, id: IncidentId) -> Result<Incident, Error> {
         verb!(self.call_off_incident(id))
     }
 
     /// The mass revocation that a certificate is under, with the time of its revocation. Needs `certificates.read`.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn certificate_incident(&self, id: CertificateId) -> Result<Option<UnderIncident>, Error> {
         verb!(self.certificate_incident(id))
     }
@@ -115,7 +115,7 @@ impl Session {
     /// # Errors
     /// [`Error::Invalid`] with every fault; shards can grow and never shrink. [`Error::Contended`] if somebody else changed
     /// the issuer.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn set_issuer_status(&self, id: IssuerId, status: StatusSettings) -> Result<IssuerRecord, Error> {
         verb!(self.set_issuer_status(id, status))
     }

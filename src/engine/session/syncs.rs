@@ -17,14 +17,14 @@ impl Session {
     /// [`Error::Invalid`] with every fault, also of the names that the template makes against what the target takes;
     /// [`Error::NotFound`] for a target that the host did not hand over; [`Error::InUse`] if another sync is sure to want the
     /// same names there.
-    #[tracing::instrument(level = "debug", skip_all, fields(%application, name = %spec.name), err)]
+    #[tracing::instrument(level = "debug", skip_all, fields(%application, name = %spec.name), err(level = "debug"))]
     pub async fn save_sync(&self, application: ApplicationId, spec: SyncSpec) -> Result<SyncRecord, Error> {
         verb!(self.save_sync(application, spec))
     }
 
     /// Deletes a sync: what it brought to its target is removed, or left there, as the sync says. Its name is free at once;
     /// by its id it is seen until nothing of it is left. Needs `pki-syncs.delete`.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn delete_sync(&self, id: SyncId) -> Result<(), Error> {
         verb!(self.delete_sync(id))
     }
@@ -33,7 +33,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Invalid`] for a token that is not one of this list's.
-    #[tracing::instrument(level = "debug", skip(self, after), err)]
+    #[tracing::instrument(level = "debug", skip(self, after), err(level = "debug"))]
     pub async fn syncs(
         &self,
         application: ApplicationId,
@@ -43,7 +43,7 @@ impl Session {
     }
 
     /// A sync and how it is doing. Needs `pki-syncs.read`.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn sync(&self, id: SyncId) -> Result<SyncStatus, Error> {
         verb!(self.sync(id))
     }
@@ -52,7 +52,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Invalid`] for a token that is not one of this list's.
-    #[tracing::instrument(level = "debug", skip(self, after), err)]
+    #[tracing::instrument(level = "debug", skip(self, after), err(level = "debug"))]
     pub async fn deployments(&self, id: SyncId, after: Option<&PageToken>) -> Result<Page<Deployment>, Error> {
         verb!(self.deployments(id, after))
     }
@@ -62,7 +62,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Contended`] if somebody else changed the sync.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn sync_now(&self, id: SyncId) -> Result<(), Error> {
         verb!(self.sync_now(id))
     }
@@ -73,7 +73,7 @@ impl Session {
     /// # Errors
     /// [`Error::NotFound`] for a certificate that is not the Application's; [`Error::Invalid`] if too many are excepted;
     /// [`Error::Contended`] if somebody else changed the sync.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn remove_certificate(&self, id: SyncId, certificate: CertificateId) -> Result<SyncRecord, Error> {
         verb!(self.remove_certificate(id, certificate))
     }
@@ -82,7 +82,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::NotFound`] also for a certificate that the actor may not see.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn certificate_deployments(&self, id: CertificateId) -> Result<Vec<Deployment>, Error> {
         verb!(self.certificate_deployments(id))
     }

@@ -14,7 +14,7 @@ impl Session {
     /// # Errors
     /// [`Error::Invalid`] with every fault of the specification, also for groups that are not the actor's, or a life that is
     /// longer than that of the token that the actor came with.
-    #[tracing::instrument(level = "debug", skip_all, fields(principal = %spec.principal), err)]
+    #[tracing::instrument(level = "debug", skip_all, fields(principal = %spec.principal), err(level = "debug"))]
     pub async fn create_token(&self, spec: TokenSpec) -> Result<(Token, Secret), Error> {
         verb!(self.create_token(spec))
     }
@@ -23,7 +23,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Invalid`] for a page token that is not one of this list's.
-    #[tracing::instrument(level = "debug", skip(self, after), err)]
+    #[tracing::instrument(level = "debug", skip(self, after), err(level = "debug"))]
     pub async fn tokens(&self, principal: Option<&Principal>, after: Option<&PageToken>) -> Result<Page<Token>, Error> {
         verb!(self.tokens(principal, after))
     }
@@ -32,7 +32,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::NotFound`] also for a token of somebody else.
-    #[tracing::instrument(level = "debug", skip(self), err)]
+    #[tracing::instrument(level = "debug", skip(self), err(level = "debug"))]
     pub async fn revoke_token(&self, id: TokenId) -> Result<(), Error> {
         verb!(self.revoke_token(id))
     }

@@ -13,9 +13,10 @@ use chancery::x509::Csr;
 use serde::Deserialize;
 use tokio::task::JoinSet;
 
-use crate::load::Round;
-use crate::office::{OFFICE, csr, folder};
-use crate::{Ask, Settings};
+use crate::api::{Ask, CONNECTIONS};
+use crate::process::folder;
+use crate::server::{OFFICE, csr};
+use crate::{Round, Settings};
 
 #[derive(Deserialize)]
 struct Office {
@@ -58,7 +59,7 @@ impl Direct {
         let begun = Instant::now();
         let end = begun + settings.length;
         let mut callers = JoinSet::new();
-        for _ in 0..settings.connections {
+        for _ in 0..settings.connections.unwrap_or(CONNECTIONS) {
             callers.spawn(call_until(
                 end,
                 self.session.clone(),
@@ -67,12 +68,8 @@ impl Direct {
                 Arc::clone(&self.csr),
             ));
         }
-        let mut took: Vec<Duration> = callers.join_all().await.concat();
-        let lasted = begun.elapsed();
-        took.sort_unstable();
-        let requests = took.len() as u64;
-        let p99 = took[took.len() * 99 / 100];
-        Round { requests, per_second: requests as f64 / lasted.as_secs_f64(), p99 }
+        let took = callers.join_all().await.concat();
+        Round::of(took, begun.elapsed())
     }
 }
 

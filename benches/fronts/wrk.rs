@@ -1,36 +1,17 @@
 //! Load by `wrk`, and what it tells.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use serde_json::Value;
-
-use crate::office::folder;
+use crate::Round;
+use crate::process::folder;
 
 /// One request, to be sent again and again.
 pub(crate) struct Load {
     pub(crate) url: String,
     pub(crate) header: (String, String),
     pub(crate) body: String,
-}
-
-/// What came of a round.
-#[derive(Clone, Debug)]
-pub(crate) struct Round {
-    pub(crate) requests: u64,
-    pub(crate) per_second: f64,
-    pub(crate) p99: Duration,
-}
-
-impl Round {
-    /// The one in the middle, by its rate.
-    pub(crate) fn median(mut rounds: Vec<Self>) -> Option<Self> {
-        rounds.sort_by(|left, right| left.per_second.total_cmp(&right.per_second));
-        rounds.get(rounds.len() / 2).cloned()
-    }
 }
 
 /// The load generator.
@@ -71,27 +52,4 @@ impl Wrk {
         let per_second = requests as f64 * 1e6 / lasted as f64;
         Round { requests, per_second, p99: Duration::from_micros(p99) }
     }
-}
-
-/// One request, answered by JSON, over a connection of its own.
-pub(crate) fn call(method: &str, url: &str, (headers, body): (&str, &str)) -> Value {
-    let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
-    let mut stream = TcpStream::connect(host).unwrap();
-    let length = body.len();
-    write!(
-        stream,
-        "{method} /{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{headers}content-length: {length}\r\n\r\n{body}"
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    assert!(head.split(' ').nth(1).is_some_and(|status| status.starts_with('2')), "{method} {url}: {answer}");
-    // Some answers come in one chunk.
-    let json = body.find('{').map_or("null", |start| &body[start..=body.rfind('}').unwrap()]);
-    serde_json::from_str(json).unwrap()
-}
-
-pub(crate) fn get(url: &str, headers: &str) -> Value {
-    call("GET", url, (headers, ""))
 }
