@@ -34,7 +34,7 @@ fn main() -> ExitCode {
             let Summary { issued, renewed, revoked, approved, told, deployed, crashes, events, .. } = summary;
             println!("{} worlds kept every invariant", arguments.seeds);
             println!("{issued} certificates, {renewed} of them renewals, {revoked} revoked, {approved} with consent");
-            println!("{told} messages, {deployed} changes at the target");
+            println!("{told} messages, {deployed} changes at the target, {} certificates by ACME", summary.ordered);
             println!("{crashes} crashes, {events} events, {} steps", summary.steps);
             ExitCode::SUCCESS
         }

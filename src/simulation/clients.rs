@@ -1,5 +1,7 @@
 //! What clients of ACME do in a simulated world: they order, prove and finalize, at whichever node, and several at once.
 
+use time::Duration;
+
 use super::failure::Invariant;
 use super::model::GUARDED;
 use super::moves::Visit;
@@ -17,13 +19,20 @@ pub(super) struct Placed {
     name: String,
 }
 
-/// The client does one thing, and tells of what it is refused.
+/// How often a client looks, and how long it waits in between: longer than it takes if nothing goes wrong.
+const LOOKS: usize = 12;
+const PAUSE: Duration = Duration::seconds(30);
+
+/// A client orders, or takes up what it or another has ordered, and goes on as far as it comes. It tells of what it is refused.
 pub(super) async fn act(visit: &Visit) -> Result<(), Error> {
-    let done = match visit.stage.strikes(3) {
-        true => order(visit).await,
-        false => go_on(visit).await,
+    let done = async {
+        let placed = if visit.stage.strikes(2) { Some(order(visit).await?) } else { remembered(visit) };
+        match placed {
+            Some(placed) => go_on(visit, &placed).await,
+            None => Ok(()),
+        }
     };
-    match done {
+    match done.await {
         Err(AcmeError::Failed(error)) => Err(error),
         Err(AcmeError::Refused(problem)) => {
             visit.stage.tell(format_args!("a client is told: {problem}"));
@@ -34,9 +43,10 @@ pub(super) async fn act(visit: &Visit) -> Result<(), Error> {
 }
 
 /// Places an order.
-async fn order(visit: &Visit) -> Result<(), AcmeError> {
+async fn order(visit: &Visit) -> Result<Placed, AcmeError> {
     let office = &visit.desk.1;
-    let profile = if visit.stage.strikes(3) { office.inner } else { office.web };
+    // Of the two, that one is attached all the time.
+    let profile = if visit.stage.strikes(3) { office.web } else { office.inner };
     let number = {
         let mut caller = lock(&visit.caller);
         caller.ordered += 1;
@@ -48,35 +58,50 @@ async fn order(visit: &Visit) -> Result<(), AcmeError> {
     let identifiers = vec![IdentifierSpec { kind: "dns".into(), value: name.clone() }];
     let placed = server.new_order(&account, NewOrder { identifiers, ..NewOrder::default() }).await?;
     visit.stage.tell(format_args!("{name} is ordered as {}", placed.order.id));
-    lock(&visit.caller).orders.push(Placed { profile, order: placed.order.id, name });
+    let placed = Placed { profile, order: placed.order.id, name };
+    lock(&visit.caller).orders.push(placed.clone());
+    Ok(placed)
+}
+
+fn remembered(visit: &Visit) -> Option<Placed> {
+    let caller = lock(&visit.caller);
+    caller.orders.get(visit.stage.draw(caller.orders.len() as u64) as usize).cloned()
+}
+
+/// Does one thing after the other about an order: another client may do the same elsewhere.
+async fn go_on(visit: &Visit, placed: &Placed) -> Result<(), AcmeError> {
+    for _ in 0..LOOKS {
+        if look(visit, placed).await? {
+            break;
+        }
+        visit.stage.nap(PAUSE).await;
+    }
     Ok(())
 }
 
-/// Does the next thing about an order that was placed: another client may do the same elsewhere.
-async fn go_on(visit: &Visit) -> Result<(), AcmeError> {
-    let placed = {
-        let caller = lock(&visit.caller);
-        caller.orders.get(visit.stage.draw(caller.orders.len() as u64) as usize).cloned()
-    };
-    let Some(placed) = placed else { return Ok(()) };
+/// Does the next thing about an order; whether that was the last.
+async fn look(visit: &Visit, placed: &Placed) -> Result<bool, AcmeError> {
     let (server, account) = account(visit, placed.profile).await?;
     let seen = server.order(&account, placed.order).await?;
     match seen.status {
-        OrderStatus::Pending => prove(&server, &account, &seen.order.authorizations).await,
+        OrderStatus::Pending => prove(&server, &account, &seen.order.authorizations).await?,
         OrderStatus::Ready => {
             // On the one key or the other: clients that run twice do not agree.
             let csr = visit.desk.1.csr(&placed.name, visit.stage.draw(2)).await?;
             let done = server.finalize(&account, placed.order, csr.der()).await?;
             visit.stage.tell(format_args!("{} is finalized: {}", placed.order, done.status.as_str()));
-            Ok(())
         }
-        OrderStatus::Processing => Ok(()),
-        OrderStatus::Valid => fetch(visit, &placed, (&server, &account)).await,
+        OrderStatus::Processing => {}
+        OrderStatus::Valid => {
+            fetch(visit, placed, (&server, &account)).await?;
+            return Ok(true);
+        }
         OrderStatus::Invalid => {
-            forget(visit, &placed);
-            Ok(())
+            forget(visit, placed);
+            return Ok(true);
         }
     }
+    Ok(false)
 }
 
 async fn prove(

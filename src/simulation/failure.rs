@@ -86,9 +86,9 @@ impl std::error::Error for Failure {}
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Summary {
-    /// Certificates that were issued, renewals included.
+    /// Certificates that were issued and not removed since, renewals included.
     pub issued: usize,
-    /// Of these, those that clients ordered by ACME.
+    /// Those that clients ordered by ACME, also if they are long over and removed.
     pub ordered: usize,
     /// Certificates that replaced others.
     pub renewed: usize,

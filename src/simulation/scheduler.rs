@@ -3,8 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use super::stage::{Act, Stage};
+
+/// How long, at most, until it is looked again whether a store has answered; and how many times.
+const PAUSE: Duration = Duration::from_millis(50);
+const PATIENCE: usize = 1200;
 
 /// Whose act it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,13 +71,27 @@ impl Scheduler {
         for act in self.stage.take_entrances() {
             self.spawn(Owner::World, act);
         }
-        let ready: Vec<usize> = (0..self.tasks.len()).filter(|at| self.is_ready(*at)).collect();
+        let ready = self.ready();
         if ready.is_empty() {
-            return self.wait();
+            return self.stage.move_on();
         }
         let chosen = ready[self.stage.draw(ready.len() as u64) as usize];
         self.poll(chosen);
         true
+    }
+
+    /// Who can go on. None if all wait for virtual time to pass; a store that takes real time is waited for, as if it took none, so
+    /// that as much happens in a world over it as over any other.
+    fn ready(&self) -> Vec<usize> {
+        let mut ready = Vec::new();
+        for _ in 0..PATIENCE {
+            ready.extend((0..self.tasks.len()).filter(|at| self.is_ready(*at)));
+            if !ready.is_empty() || self.stage.outside.load(Ordering::SeqCst) == 0 {
+                break;
+            }
+            std::thread::park_timeout(PAUSE);
+        }
+        ready
     }
 
     fn is_ready(&self, at: usize) -> bool {
@@ -86,14 +105,5 @@ impl Scheduler {
         if let Poll::Ready(()) = task.act.as_mut().poll(&mut Context::from_waker(&waker)) {
             self.tasks.swap_remove(at);
         }
-    }
-
-    /// All wait: for a store that takes real time, or else for virtual time to pass.
-    fn wait(&self) -> bool {
-        if self.stage.outside.load(Ordering::SeqCst) > 0 {
-            std::thread::park_timeout(std::time::Duration::from_millis(50));
-            return true;
-        }
-        self.stage.move_on()
     }
 }

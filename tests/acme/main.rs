@@ -8,6 +8,7 @@ mod support;
 #[path = "../support/engine.rs"]
 mod world;
 
+mod alternates;
 mod certbot;
 mod client;
 mod lego;

@@ -147,7 +147,8 @@ pub(crate) trait Soon: Future + Sized {
     fn soon(self) -> Option<Self::Output> {
         let bell = Arc::new(Bell { has_rung: AtomicBool::new(true), thread: std::thread::current() });
         let waker = Waker::from(Arc::clone(&bell));
-        let mut future = pin!(self);
+        // Whoever polls by hand never gives tokio's budget back: without one, stores that wait by its means would stop.
+        let mut future = pin!(tokio::task::coop::unconstrained(self));
         loop {
             if bell.has_rung.swap(false, Ordering::SeqCst) {
                 if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {

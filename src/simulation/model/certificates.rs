@@ -3,7 +3,7 @@
 use time::{Duration, OffsetDateTime};
 
 use super::{FairTime, GUARDED, KEPT, Model, is_revoked};
-use crate::domain::{CertificateId, CertificateRecord, CertificateState, Decision, Life, Origin, RequestState};
+use crate::domain::{CertificateId, CertificateRecord, CertificateState, Decision, Life, Method, Origin, RequestState};
 use crate::simulation::failure::{Invariant, Verdict};
 use crate::store::Key;
 use crate::x509::{CertificateError, RevocationReason};
@@ -12,7 +12,10 @@ impl Model {
     pub(super) fn keep(&mut self, record: CertificateRecord, now: OffsetDateTime) -> Verdict {
         match self.certificates.get(&record.id) {
             Some(earlier) => judge_change(earlier, &record)?,
-            None => self.judge_new(&record, now)?,
+            None => {
+                self.judge_new(&record, now)?;
+                self.by_acme += usize::from(record.method == Some(Method::Acme));
+            }
         }
         self.certificates.insert(record.id, record);
         Ok(())

@@ -17,7 +17,7 @@ use trail::Trail;
 use super::failure::{Breach, Invariant, Summary, Verdict};
 use crate::domain::{
     AcmeOrderId, AuditBlock, AutoRenewal, CertificateId, CertificateRecord, CertificateRequest, CertificateState,
-    Event, Method, Octets, Origin, Policy, PolicyId, RenewalPlan, RequestId, RequestState, Revocation, Span,
+    Event, Octets, Origin, Policy, PolicyId, RenewalPlan, RequestId, RequestState, Revocation, Span,
 };
 use crate::engine::{Notification, PolicyRecord};
 use crate::store::{Batch, Key, Version, Write};
@@ -35,6 +35,8 @@ pub(super) struct Model {
     requests: BTreeMap<RequestId, CertificateRequest>,
     /// The orders of requests that came by ACME.
     ordered: BTreeMap<RequestId, AcmeOrderId>,
+    /// How many certificates came by ACME, also those that are long over.
+    by_acme: usize,
     /// The open renewals, by lineage.
     renewing: BTreeMap<CertificateId, RequestId>,
     /// Lineages that somebody said shall not renew.
@@ -227,7 +229,7 @@ impl Model {
         let own = || self.certificates.values().filter(|record| record.origin == Origin::Profile);
         Summary {
             issued: own().count(),
-            ordered: own().filter(|record| record.method == Some(Method::Acme)).count(),
+            ordered: self.by_acme,
             renewed: self.successors.len(),
             revoked: own().filter(|record| is_revoked(record)).count(),
             approved: self.approved,
