@@ -19,7 +19,7 @@ const CALLERS: usize = 64;
 /// When all must be renewed at the latest.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// How often a worker is paused at most until it is caught while it has something to lose.
-const PAUSES: usize = 5;
+const PAUSES: usize = 10;
 
 /// What happens to the nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -240,7 +240,8 @@ impl Nodes {
     }
 
     fn is_paused_enough(&self) -> bool {
-        self.paused.is_none()
+        // Of a small fleet nothing may be left to catch anybody with once a pause is over.
+        self.paused.is_none() || (self.paused == Some(Pause::Wanted) && self.pauses > 0)
     }
 
     fn act(&mut self, act: Act, restart: &mut dyn FnMut()) {
@@ -284,7 +285,6 @@ impl Nodes {
     fn take(&mut self, number: usize, line: &str) {
         let words: Vec<&str> = line.split(' ').collect();
         match words[..] {
-            ["begin"] => self.begun(number),
             ["end", renewed, taken, items] => {
                 let [renewed, taken, items] = [renewed, taken, items].map(|count| count.parse().unwrap());
                 self.counts.renewed += renewed;
@@ -296,6 +296,7 @@ impl Nodes {
             }
             ["signed", serial] => {
                 self.signed.insert(serial.to_owned());
+                self.is_at_work(number);
             }
             _ => {
                 self.counts.errors += 1;
@@ -307,12 +308,12 @@ impl Nodes {
         }
     }
 
-    /// A worker that begins a round is caught in the middle of it, if one is to be paused.
-    fn begun(&mut self, number: usize) {
+    /// A worker that asks for a signature is amid a round: it is caught there, with the rest of the round in its hands, if one is to
+    /// be paused.
+    fn is_at_work(&mut self, number: usize) {
         if self.paused != Some(Pause::Wanted) || self.nodes.iter().all(|node| node.number != number) {
             return;
         }
-        std::thread::sleep(self.chance.millis(20, 200));
         self.node(number).process.stop();
         self.pauses += 1;
         let end = Instant::now() + LEASE + self.chance.millis(1000, 3000);

@@ -49,10 +49,9 @@ async fn open(orders: &Orders) -> Engine {
     panic!("the store does not open");
 }
 
-/// Does due work, round after round: says `begin`, and then what became of the round.
+/// Does due work, round after round, and says what became of each.
 async fn work(engine: &Engine) {
     loop {
-        println!("begin");
         let pause = match engine.run_due(ITEMS).await {
             Ok(report) => {
                 let renewed = report.renewed + report.issued;
