@@ -19,6 +19,7 @@ use crate::{Round, Settings};
 /// A server with an account.
 struct Peer {
     name: &'static str,
+    is_ours: bool,
     account: Account,
     rounds: Vec<Round>,
 }
@@ -26,50 +27,48 @@ struct Peer {
 pub(crate) async fn measure(settings: &Settings) {
     let client = Client::new();
     let answers = client.answer().await;
-    let server = Server::acme().await;
+    let server = Server::acme();
     let root = server.root().unwrap();
     let account = client.bound(server.directory("bound"), &root, server.binding().await).await;
-    let mut peers = vec![Peer { name: "ours, nothing to prove", account, rounds: Vec::new() }];
-    let mut join = async |name, directory: String, root: PathBuf| {
+    let mut peers = vec![Peer { name: "ours, nothing to prove", is_ours: true, account, rounds: Vec::new() }];
+    let mut join = async |(name, is_ours), directory: String, root: PathBuf| {
         let account = client.account(directory, &root).await;
-        peers.push(Peer { name, account, rounds: Vec::new() });
+        peers.push(Peer { name, is_ours, account, rounds: Vec::new() });
     };
     let pebble = Pebble::start();
     if let Some(pebble) = &pebble {
-        join("pebble, everything believed", pebble.directory.clone(), pebble.root.clone()).await;
+        join(("pebble, everything believed", false), pebble.directory.clone(), pebble.root.clone()).await;
     }
     let (mut caddy, mut bao) = (None, None);
     if answers {
-        join("ours, http-01", server.directory("proving"), root).await;
+        join(("ours, http-01", true), server.directory("proving"), root).await;
         caddy = Caddy::start();
         bao = Bao::start().await;
     }
     if let Some(caddy) = &caddy {
-        join("Caddy, http-01", caddy.directory.clone(), caddy.root.clone()).await;
+        join(("Caddy, http-01", false), caddy.directory.clone(), caddy.root.clone()).await;
     }
     if let Some(bao) = &bao {
         let (directory, root) = bao.acme().await;
-        join("OpenBao, http-01", directory, root).await;
+        join(("OpenBao, http-01", false), directory, root).await;
     }
     for _ in 0..settings.rounds {
         for peer in &mut peers {
             let (round, failed) = client.round(&peer.account, settings).await;
             eprintln!("{}: {:.0} a second, {failed} came to nothing", peer.name, round.per_second);
-            assert!(failed == 0 || !peer.name.starts_with("ours"), "{failed} orders failed");
+            assert!(failed == 0 || !peer.is_ours, "{failed} orders failed");
             peer.rounds.push(round);
         }
     }
-    let medians: Vec<(&str, Round)> =
-        peers.into_iter().map(|peer| (peer.name, Round::median(peer.rounds).unwrap())).collect();
-    let ours = medians.iter().filter(|(name, _)| name.starts_with("ours"));
+    let median = |mut peer: Peer| {
+        let round = Round::median(std::mem::take(&mut peer.rounds)).unwrap();
+        (peer, round)
+    };
+    let medians: Vec<(Peer, Round)> = peers.into_iter().map(median).collect();
+    let ours = medians.iter().filter(|(peer, _)| peer.is_ours);
     let ours: Vec<f64> = ours.map(|(_, round)| round.per_second).collect();
-    for (name, round) in &medians {
+    for (peer, round) in &medians {
         let ratios: Vec<String> = ours.iter().map(|ours| format!("{:.2}", ours / round.per_second)).collect();
-        println!(
-            "{name:<46} {:>10.0} {:>7.1} ms   ours to it: {}",
-            round.per_second,
-            round.p99.as_secs_f64() * 1000.0,
-            ratios.join(" without proof, ")
-        );
+        round.row(peer.name, &format!("  ours to it: {}", ratios.join(" without proof, ")));
     }
 }

@@ -28,7 +28,7 @@ impl Ask {
 
 pub(crate) async fn measure(settings: &Settings) {
     let Some(wrk) = Wrk::find(settings.connections.unwrap_or(CONNECTIONS)) else { return };
-    let (server, bao) = (Server::plain().await, Bao::start().await);
+    let (server, bao) = (Server::plain(), Bao::start().await);
     let direct = Direct::new().await;
     for ask in [Ask::Csr, Ask::Managed] {
         let load = server.load(ask).await;
@@ -40,11 +40,11 @@ pub(crate) async fn measure(settings: &Settings) {
         }
         let [direct, http, peer] = rounds.map(Round::median);
         let (direct, http) = (direct.unwrap(), http.unwrap());
-        direct.row(&format!("direct call, {}", ask.name()), None);
-        http.row(&format!("HTTP, {}", ask.name()), Some(http.per_second / direct.per_second));
+        direct.row(&format!("direct call, {}", ask.name()), "");
+        http.row(&format!("HTTP, {}", ask.name()), &format!("{:.2}", http.per_second / direct.per_second));
         if let Some(peer) = peer {
-            peer.row(&format!("OpenBao, {}", ask.name()), None);
-            http.row("HTTP against OpenBao", Some(http.per_second / peer.per_second));
+            peer.row(&format!("OpenBao, {}", ask.name()), "");
+            http.row("HTTP against OpenBao", &format!("{:.2}", http.per_second / peer.per_second));
         }
     }
     if settings.memory > 0 {

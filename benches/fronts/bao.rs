@@ -14,6 +14,7 @@ use crate::wrk::Load;
 /// OpenBao as a process, that listens with and without TLS.
 pub(crate) struct Bao {
     _process: Process,
+    folder: PathBuf,
     web: Web,
     url: String,
     tls_port: u16,
@@ -43,7 +44,7 @@ impl Bao {
             command.args(["server", "-config=bao.hcl"]);
         };
         let process = Process::serve(&program, &folder, setting, port)?;
-        let mut bao = Self { _process: process, web: Web::new(None), url, tls_port, token: String::new() };
+        let mut bao = Self { _process: process, folder, web: Web::new(None), url, tls_port, token: String::new() };
         bao.open().await;
         bao.certify().await;
         Some(bao)
@@ -83,8 +84,7 @@ impl Bao {
         self.call("POST", "sys/mounts/pki/tune", &headers).await;
         let acme = json!({ "enabled": true, "eab_policy": "not-required", "default_directory_policy": "role:web" });
         self.call("POST", "pki/config/acme", &acme).await;
-        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/fronts-bench/openbao/cert.pem");
-        (format!("{path}/acme/directory"), root)
+        (format!("{path}/acme/directory"), self.folder.join("cert.pem"))
     }
 
     async fn call(&self, method: &str, path: &str, body: &Value) -> Value {

@@ -91,18 +91,19 @@ pub(crate) fn csr() -> String {
 /// The example as a process.
 pub(crate) struct Server {
     process: Process,
+    folder: PathBuf,
     token: String,
     ready: Value,
 }
 
 impl Server {
     /// The API over plain HTTP.
-    pub(crate) async fn plain() -> Self {
+    pub(crate) fn plain() -> Self {
         Self::start("server", [SERVER, OFFICE].concat())
     }
 
     /// ACME over TLS.
-    pub(crate) async fn acme() -> Self {
+    pub(crate) fn acme() -> Self {
         Self::start("server-acme", [SERVER, OFFICE, ACME].concat())
     }
 
@@ -115,7 +116,7 @@ impl Server {
         let mut lines = BufReader::new(process.0.stdout.take().unwrap()).lines();
         let mut event = || serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap();
         let (administrator, ready) = (event(), event());
-        Self { process, token: text(&administrator["token"]), ready }
+        Self { process, folder, token: text(&administrator["token"]), ready }
     }
 
     async fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
@@ -146,8 +147,7 @@ impl Server {
 
     /// The certificate that clients trust.
     pub(crate) fn root(&self) -> Option<PathBuf> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/fronts-bench/server-acme");
-        self.ready["root"].as_str().map(|root| folder.join(root))
+        self.ready["root"].as_str().map(|root| self.folder.join(root))
     }
 
     /// The directory of an Application.

@@ -18,6 +18,9 @@ use crate::process::{Ears, Process};
 const CALLERS: usize = 64;
 /// When all must be renewed at the latest.
 const PATIENCE: Duration = Duration::from_secs(300);
+/// How many certificates the proof is about, unless the environment says fewer.
+const FLEET: usize = 10_000;
+
 /// How often a worker is paused at most until it is caught while it has something to lose.
 const PAUSES: usize = 10;
 
@@ -67,7 +70,7 @@ pub(crate) fn four_on_one_server() {
 }
 
 fn size() -> usize {
-    std::env::var("NODES_CERTIFICATES").map_or(10_000, |size| size.parse().unwrap())
+    std::env::var("NODES_CERTIFICATES").map_or(FLEET, |size| size.parse().unwrap())
 }
 
 fn show(mut place: Place<'_>) {
@@ -80,7 +83,7 @@ fn show(mut place: Place<'_>) {
     let begun = Instant::now();
     let mut nodes = Nodes::start(&place);
     let mut plan = nodes.draw(&place);
-    while !nodes.is_paused_enough() || !runtime.block_on(is_done(&store)) {
+    while !nodes.is_paused_enough(certificates) || !runtime.block_on(is_done(&store)) {
         assert!(begun.elapsed() < PATIENCE, "not all are renewed: {}", nodes.summary());
         nodes.must_live();
         nodes.listen(Duration::from_millis(300));
@@ -239,9 +242,11 @@ impl Nodes {
         self.counts.renewed
     }
 
-    fn is_paused_enough(&self) -> bool {
-        // Of a small fleet nothing may be left to catch anybody with once a pause is over.
-        self.paused.is_none() || (self.paused == Some(Pause::Wanted) && self.pauses > 0)
+    /// Somebody must have lost what it had in hand. Of a smaller fleet than the proof's nothing may be left to catch anybody with once a
+    /// pause is over: there one pause is enough.
+    fn is_paused_enough(&self, certificates: usize) -> bool {
+        let is_small = certificates < FLEET;
+        self.paused.is_none() || (is_small && self.paused == Some(Pause::Wanted) && self.pauses > 0)
     }
 
     fn act(&mut self, act: Act, restart: &mut dyn FnMut()) {
