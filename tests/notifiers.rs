@@ -10,7 +10,6 @@ mod support;
 use std::collections::VecDeque;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
@@ -272,21 +271,8 @@ struct MailServer {
 }
 
 impl MailServer {
-    /// The Python that has aiosmtpd: that of its own environment.
-    fn python() -> Option<PathBuf> {
-        let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
-        let tools = std::env::var_os("CHANCERY_TOOLS").map_or(home.join(".cache/chancery-tools"), PathBuf::from);
-        let python = tools.join("aiosmtpd/bin/python");
-        if python.exists() {
-            return Some(python);
-        }
-        assert!(std::env::var_os("CI").is_none_or(|value| value != "true"), "aiosmtpd is missing");
-        eprintln!("SKIPPED: aiosmtpd: {} is missing", python.display());
-        None
-    }
-
     fn open(answers: &str) -> Option<Self> {
-        let python = Self::python()?;
+        let python = support::installed("aiosmtpd/bin/python")?;
         let directory = tempfile::tempdir().unwrap();
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let at = |name: &str| directory.path().join(name);

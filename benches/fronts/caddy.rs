@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::process::{Process, folder, free_port, tools};
+use crate::installed::installed;
+use crate::process::{Process, folder, free_port};
 
 /// Caddy as a process.
 pub(crate) struct Caddy {
@@ -26,7 +27,7 @@ impl Caddy {
         let setting = |command: &mut std::process::Command| {
             command.args(["run", "--config", "Caddyfile"]).env("XDG_DATA_HOME", &data).env("XDG_CONFIG_HOME", &data);
         };
-        let process = Process::serve(&tools().join("caddy/bin/caddy"), &folder, setting, port)?;
+        let process = Process::serve(&installed("caddy/bin/caddy"), &folder, setting, port)?;
         let root = data.join("pki/authorities/local/root.crt");
         Some(Self { _process: process, directory: format!("https://localhost:{port}/acme/local/directory"), root })
     }

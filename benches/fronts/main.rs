@@ -17,6 +17,8 @@ mod api;
 mod bao;
 mod caddy;
 mod direct;
+#[path = "../../tests/support/installed.rs"]
+mod installed;
 mod orders;
 mod pebble;
 mod process;

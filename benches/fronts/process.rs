@@ -47,12 +47,6 @@ pub(crate) fn folder(name: &str) -> PathBuf {
     folder
 }
 
-/// Where the tools are that `tests/run.sh` and people install.
-pub(crate) fn tools() -> PathBuf {
-    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
-    std::env::var_os("CHANCERY_TOOLS").map_or(home.join(".cache/chancery-tools"), PathBuf::from)
-}
-
 pub(crate) fn free_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }

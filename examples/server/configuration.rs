@@ -1,6 +1,7 @@
 //! What the configuration file says, and whether it can be meant.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 
 use chancery::domain::{
@@ -75,6 +76,12 @@ pub(crate) struct Listen {
     /// For a request with its body, up to its answer.
     #[serde(default = "minute")]
     pub(crate) request_timeout: Span,
+    /// For who asked to take the next part of an answer.
+    #[serde(default = "half_a_minute")]
+    pub(crate) send_timeout: Span,
+    /// How many connections there may be at once on each of them.
+    #[serde(default = "thousand")]
+    pub(crate) connections: NonZeroU16,
     /// For what is under way when the server is told to stop.
     #[serde(default = "half_a_minute")]
     pub(crate) drain_timeout: Span,
@@ -86,6 +93,10 @@ fn ten_seconds() -> Span {
 
 fn half_a_minute() -> Span {
     seconds(30)
+}
+
+fn thousand() -> NonZeroU16 {
+    NonZeroU16::MIN.saturating_add(999)
 }
 
 fn minute() -> Span {

@@ -1,4 +1,4 @@
-//! Three listeners: the service over TLS, certificate status, and operations; each with its time-outs, stopped together.
+//! Three listeners: the service over TLS, certificate status, and operations; each with its bounds, stopped together.
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
@@ -8,7 +8,6 @@ use axum::extract::{ConnectInfo, Request};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum_server::Handle;
-use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use chancery::domain::Span;
 use chancery::engine::Engine;
@@ -23,6 +22,7 @@ use tokio::task::JoinSet;
 
 use crate::acme::ACME;
 use crate::configuration::{Configuration, Listen, Rates};
+use crate::connections::Bounded;
 use crate::{Result, observe};
 
 /// Where certificate status is served below its listener.
@@ -125,14 +125,14 @@ impl Serving {
             axum_server::from_tcp(socket.listener)?.handle(self.handle.clone()).first_request_timeout(head);
         server.http_builder().http1().header_read_timeout(head).max_headers(100);
         server.http_builder().http2().max_concurrent_streams(100).keep_alive_interval(head).keep_alive_timeout(head);
-        let server = server.acceptor(NoDelayAcceptor::new());
+        let bounded = Bounded::new(listen.connections, length(listen.send_timeout));
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         match tls {
             Some(config) => {
-                let tls = RustlsAcceptor::new(config).handshake_timeout(head).acceptor(NoDelayAcceptor::new());
+                let tls = RustlsAcceptor::new(config).handshake_timeout(head).acceptor(bounded);
                 self.tasks.spawn(server.acceptor(tls).serve(service));
             }
-            None => drop(self.tasks.spawn(server.serve(service))),
+            None => drop(self.tasks.spawn(server.acceptor(bounded).serve(service))),
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ mod apply;
 mod beside;
 mod check;
 mod configuration;
+mod connections;
 mod data;
 mod fault;
 mod listeners;

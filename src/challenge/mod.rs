@@ -48,7 +48,7 @@ pub trait ChallengeVerifier: Debug + Send + Sync + 'static {
     /// [`ChallengeFailure::Failed`] with what was seen instead; [`ChallengeFailure::Unavailable`] if it could not look.
     async fn verify(&self, challenge: &Challenge) -> Result<(), ChallengeFailure>;
 
-    /// Whether CAA records allow this office to issue (RFC 8659, and `validationmethods` of RFC 8657).
+    /// Whether CAA records allow this office to issue (RFC 8659), to this account and by this method (RFC 8657).
     ///
     /// # Errors
     /// [`ChallengeFailure::Failed`] with [`Caa`](crate::domain::acme::ValidationFault::Caa) if they forbid it or could not be read with
@@ -112,6 +112,8 @@ pub struct CaaCheck {
     pub issuers: Vec<String>,
     /// How control was proved, for `validationmethods`.
     pub method: ChallengeKind,
+    /// The URL of the account that asks, for `accounturi`; without it, a record with one permits nobody.
+    pub account_url: Option<String>,
 }
 
 /// Why a challenge was not met.

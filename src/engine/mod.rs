@@ -129,6 +129,21 @@ impl Engine {
         Ok(report)
     }
 
+    /// A round of a [`Worker`]; the queues that it leaves are for [`work_beside`](Self::work_beside).
+    async fn round(&self, limit: usize) -> Result<due::Round, Error> {
+        let round = self.context.round(limit).await?;
+        metrics::counter!("chancery_due_items_total").increment(round.report.total() as u64);
+        Ok(round)
+    }
+
+    /// Does one of the queues that a round left.
+    async fn work_beside(&self, queue: Vec<crate::store::Hit>) -> Result<(), Error> {
+        let mut report = DueReport::default();
+        let worked = self.context.work_through(vec![queue], &mut report).await;
+        metrics::counter!("chancery_due_items_total").increment(report.total() as u64);
+        worked
+    }
+
     /// How long until something is due: zero if something is, `None` if nothing is planned.
     ///
     /// # Errors

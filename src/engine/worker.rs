@@ -1,21 +1,27 @@
 //! The ready-made worker: due work, round after round, until it is told to stop.
 
+use std::convert::Infallible;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, pending};
 use std::pin::pin;
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use futures_util::future::{Either, select};
+use futures_util::stream::FuturesUnordered;
 
 use super::Engine;
-use super::due::DueReport;
+use super::due::{DueReport, Round};
 use super::error::Error;
+use crate::store::Hit;
 
 /// Does due work until it is told to stop. Any number of workers may share a store, in any number of processes.
 ///
 /// It spawns nothing and knows no runtime: [`run`](Self::run) is a future for the host to spawn, and the host says how to
 /// sleep. It waits until the next item is due, at most [`longest_pause`](Self::longest_pause), with some jitter, so that many workers
 /// do not come at once. What its own engine makes due at once, such as a challenge that an ACME client has answered, wakes it.
+/// Deployments, notifications and looks at challenges go on beside the rounds: a server that is slow to answer holds up nothing
+/// but what is meant for it.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -46,6 +52,10 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// How long a worker that is woken waits, so that what is asked together is done together.
 const BREATH: Duration = Duration::from_millis(50);
+
+/// How many queues of items that wait for other people's servers go on beside the rounds. What is taken beyond comes up again
+/// when its lease has passed.
+const MOST_BESIDE: usize = 64;
 
 impl Engine {
     /// A worker over this engine that waits by `sleep`, such as `tokio::time::sleep`.
@@ -93,26 +103,34 @@ where
         self
     }
 
-    /// After what time a round is dropped, because a signer, a target or a notifier does not answer at all; ten minutes if
-    /// not set. What was begun is taken up again when its lease has passed.
+    /// After what time a round, or what goes on beside it, is dropped, because a signer, a target or a notifier does not answer at
+    /// all; ten minutes if not set. What was begun is taken up again when its lease has passed.
     #[must_use]
     pub fn longest_round(mut self, length: Duration) -> Self {
         self.longest_round = length;
         self
     }
 
-    /// Works until `shutdown` is ready, and then brings the round to its end that is under way. A round that fails is an event of
+    /// Works until `shutdown` is ready, and then brings to its end what is under way. A round that fails is an event of
     /// `tracing` and is tried again after a pause that doubles. Dropping the future loses nothing.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let mut shutdown = pin!(shutdown);
+        let mut beside = FuturesUnordered::new();
         let mut failures = 0;
         loop {
             // From before the round, so that nothing that comes up during it is slept over.
             let due_now = self.engine.due_now();
-            let pause = match self.round().await {
-                Ok(report) => {
+            let pause = match alongside(&mut beside, self.round()).await {
+                Ok(Round { report, waiting }) => {
                     failures = 0;
-                    self.pause_after(&report).await
+                    let taken = report.total() + waiting.iter().map(Vec::len).sum::<usize>();
+                    let is_full = taken >= self.limit && (report.done() > 0 || !waiting.is_empty());
+                    let room = MOST_BESIDE - beside.len();
+                    if waiting.len() > room {
+                        tracing::warn!(put_off = waiting.len() - room, "too many servers of others are slow to answer");
+                    }
+                    beside.extend(waiting.into_iter().take(room).map(|queue| self.beside(queue)));
+                    if is_full { Duration::ZERO } else { alongside(&mut beside, self.pause()).await }
                 }
                 Err(error) => {
                     tracing::error!(%error, failures, "a round of due work failed");
@@ -122,31 +140,41 @@ where
             };
             let pause = pin!((self.sleep)(self.engine.jittered(pause)));
             let woken = pin!(async {
-                due_now.await;
-                (self.sleep)(BREATH).await;
+                // Something of what goes on beside may have come to its next step.
+                select(due_now, pin!(first_of(&mut beside))).await;
+                alongside(&mut beside, (self.sleep)(BREATH)).await;
             });
             if let Either::Left(_) = select(shutdown.as_mut(), select(pause, woken)).await {
-                return;
+                break;
             }
+        }
+        while beside.next().await.is_some() {}
+    }
+
+    async fn round(&self) -> Result<Round, Error> {
+        let nothing = Round { report: DueReport::default(), waiting: Vec::new() };
+        self.patiently(self.engine.round(self.limit)).await.unwrap_or(Ok(nothing))
+    }
+
+    async fn beside(&self, queue: Vec<Hit>) {
+        if let Some(Err(error)) = self.patiently(self.engine.work_beside(queue)).await {
+            tracing::error!(%error, "what goes on beside the rounds of due work failed");
         }
     }
 
-    async fn round(&self) -> Result<DueReport, Error> {
-        let (work, patience) = (pin!(self.engine.run_due(self.limit)), pin!((self.sleep)(self.longest_round)));
-        match select(work, patience).await {
-            Either::Left((report, _)) => report,
+    /// `None` for what does not come to its end at all.
+    async fn patiently<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        match select(pin!(work), pin!((self.sleep)(self.longest_round))).await {
+            Either::Left((done, _)) => Some(done),
             Either::Right(_) => {
-                tracing::error!(after = ?self.longest_round, "a round of due work was dropped: something never answers");
-                Ok(DueReport::default())
+                tracing::error!(after = ?self.longest_round, "due work was dropped: something never answers");
+                None
             }
         }
     }
 
-    /// None while there is more to do; else until the next item is due.
-    async fn pause_after(&self, report: &DueReport) -> Duration {
-        if report.total() >= self.limit && report.done() > 0 {
-            return Duration::ZERO;
-        }
+    /// Until the next item is due.
+    async fn pause(&self) -> Duration {
         let until = match self.engine.until_next_due().await {
             Ok(until) => until.unwrap_or(self.longest_pause),
             Err(error) => {
@@ -155,5 +183,24 @@ where
             }
         };
         until.clamp(FIRST_PAUSE.min(self.longest_pause), self.longest_pause)
+    }
+}
+
+/// Does something while others go on beside it.
+async fn alongside<T>(beside: &mut FuturesUnordered<impl Future<Output = ()>>, work: impl Future<Output = T>) -> T {
+    let others = async {
+        while beside.next().await.is_some() {}
+        pending::<Infallible>().await
+    };
+    match select(pin!(work), pin!(others)).await {
+        Either::Left((done, _)) => done,
+        Either::Right((never, _)) => match never {},
+    }
+}
+
+/// Ready when the first of them has come to its end; never if there is none.
+async fn first_of(beside: &mut FuturesUnordered<impl Future<Output = ()>>) {
+    if beside.next().await.is_none() {
+        pending::<()>().await;
     }
 }

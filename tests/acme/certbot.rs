@@ -8,13 +8,11 @@ use chancery::x509::RevocationReason;
 use time::{Duration, OffsetDateTime};
 
 use crate::office::{Office, client};
-use crate::support::tool;
+use crate::support::installed;
 
 /// certbot in its own environment, with what every call needs; nothing, aloud, if the machine lacks it outside CI.
 fn certbot(office: &Office) -> Option<Command> {
-    let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_default());
-    let tools = std::env::var_os("CHANCERY_TOOLS").map_or(home.join(".cache/chancery-tools"), PathBuf::from);
-    let mut command = tool(tools.join("certbot/bin/certbot").to_str().unwrap())?;
+    let mut command = Command::new(installed("certbot/bin/certbot")?);
     command.env("REQUESTS_CA_BUNDLE", office.path("root.pem"));
     for (option, directory) in [("--config-dir", "config"), ("--work-dir", "work"), ("--logs-dir", "logs")] {
         command.arg(option).arg(office.path(directory));

@@ -42,6 +42,15 @@ async fn the_directory() {
 }
 
 #[tokio::test]
+async fn caa_records_are_judged_for_the_account_url_that_its_client_has() {
+    let scene = Scene::with(AcmeSettings { caa: vec!["ca.example.com".to_owned()], ..unbound() }).await;
+    let client = scene.account().await;
+    issue(&scene, &client, &["a.example.com"]).await;
+    let asked = scene.verifier.caa_asked();
+    assert_eq!((asked.len(), &asked[0].account_url), (1, &client.kid));
+}
+
+#[tokio::test]
 async fn an_attachment_without_acme_has_no_directory() {
     let scene = Scene::new().await;
     let client = scene.client().await;

@@ -1,12 +1,17 @@
 //! Proofs of control: looked at by due work, again after a while, and good for further orders.
 
+use std::future::Future;
+use std::pin::pin;
+
 use chancery::challenge::Networks;
 use chancery::challenge::scripted::Answer;
 use chancery::domain::acme::{
-    AuthorizationStatus, ChallengeKind, ChallengeState, Identifier, OrderStatus, ProblemKind, ValidationFault,
+    Account, AuthorizationStatus, ChallengeKind, ChallengeState, Identifier, OrderStatus, ProblemKind, ValidationFault,
 };
 use chancery::domain::{AcmeChecks, AcmeNetworks, AcmeSettings};
+use chancery::engine::acme::NewOrder;
 use chancery::store::MemoryStore;
+use futures_util::future::{Either, pending, select};
 use time::Duration;
 
 use super::scene::{Scene, ask, kind};
@@ -16,31 +21,48 @@ fn settings() -> AcmeSettings {
     AcmeSettings { checks: AcmeChecks::SkipAccountBinding, ..AcmeSettings::default() }
 }
 
-#[tokio::test]
-async fn a_worker_that_sleeps_looks_at_once() {
-    use futures_util::future::{Either, pending, select};
-    use std::pin::pin;
-    let scene = Scene::new().await;
-    let account = scene.account(1).await;
-    // Its pauses never end by themselves; only the breath that it takes after it is woken does.
+/// What comes of something beside a worker whose pauses never end by themselves; only the breath that it takes after it is woken
+/// does.
+async fn beside_a_worker<T>(scene: &Scene, client: impl Future<Output = T>) -> T {
     let sleep = async |time: std::time::Duration| {
         if time.as_millis() > 100 {
             pending::<()>().await
         }
     };
-    let worker = pin!(scene.world.engine.worker(sleep).run(pending()));
-    let client = pin!(async {
-        let order = scene.order(&account, &["a.example.com"]).await;
-        scene.answer(&account, &order, ChallengeKind::Dns01).await;
-        for _ in 0..1000 {
-            tokio::task::yield_now().await;
-        }
-        scene.authorization(&account, &order, 0).await.status
-    });
-    match select(worker, client).await {
-        Either::Right((status, _)) => assert_eq!(status, AuthorizationStatus::Valid),
+    match select(pin!(scene.world.engine.worker(sleep).run(pending())), pin!(client)).await {
+        Either::Right((done, _)) => done,
         Either::Left(_) => unreachable!("nobody stops it"),
     }
+}
+
+/// How a new order's authorization stands after a while.
+async fn stands(scene: &Scene, account: &Account, name: &str) -> AuthorizationStatus {
+    let order = scene.order(account, &[name]).await;
+    scene.answer(account, &order, ChallengeKind::Dns01).await;
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+    scene.authorization(account, &order, 0).await.status
+}
+
+#[tokio::test]
+async fn a_worker_that_sleeps_looks_at_once() {
+    let scene = Scene::new().await;
+    let account = scene.account(1).await;
+    let stands = beside_a_worker(&scene, stands(&scene, &account, "a.example.com")).await;
+    assert_eq!(stands, AuthorizationStatus::Valid);
+}
+
+#[tokio::test]
+async fn a_look_that_never_ends_holds_up_no_other() {
+    let scene = Scene::new().await;
+    let account = scene.account(1).await;
+    scene.verifier.always(Identifier::dns("hangs.example.com").unwrap(), Answer::Hangs);
+    let client = async {
+        assert_eq!(stands(&scene, &account, "hangs.example.com").await, AuthorizationStatus::Pending);
+        stands(&scene, &account, "a.example.com").await
+    };
+    assert_eq!(beside_a_worker(&scene, client).await, AuthorizationStatus::Valid);
 }
 
 #[tokio::test]
@@ -103,7 +125,7 @@ async fn three_looks_with_back_off_and_then_the_order_is_invalid() {
 
 async fn order_view(
     scene: &Scene,
-    account: &chancery::domain::acme::Account,
+    account: &Account,
     id: chancery::domain::AcmeOrderId,
 ) -> chancery::engine::acme::OrderView {
     scene.server.order(account, id).await.unwrap()
@@ -254,13 +276,17 @@ async fn caa_records_are_asked_where_they_are_configured() {
     let caa = vec!["ca.example.com".to_owned()];
     let scene = Scene::with(AcmeSettings { caa: caa.clone(), networks: AcmeNetworks::AlsoPrivate, ..settings() }).await;
     let account = scene.account(1).await;
-    scene.ready(&account, &["*.example.com", "10.0.0.1"]).await;
+    let account_url = Some("https://ca.example.com/acme/account/1".to_owned());
+    let order = NewOrder { account_url: account_url.clone(), ..ask(&["*.example.com", "10.0.0.1"]) };
+    let order = scene.server.new_order(&account, order).await.unwrap();
+    assert_eq!(scene.prove(&account, &order).await.status, OrderStatus::Ready);
     let asked = scene.verifier.caa_asked();
     assert_eq!(asked.len(), 1, "an address has none");
     assert_eq!(
         (asked[0].name.as_str(), &asked[0].issuers, asked[0].method),
         ("*.example.com", &caa, ChallengeKind::Dns01)
     );
+    assert_eq!(asked[0].account_url, account_url);
     assert!(scene.verifier.asked().iter().all(|asked| asked.networks == Networks::AlsoPrivate));
     scene.verifier.caa_forbids();
     let order = scene.order(&account, &["b.example.com"]).await;

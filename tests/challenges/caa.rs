@@ -6,8 +6,11 @@ use chancery::domain::acme::{ChallengeKind, ValidationFault};
 use crate::names::Names;
 use crate::verifier;
 
+const ACCOUNT: &str = "https://ca.example.org/acme/account/1";
+
 fn check(name: &str) -> CaaCheck {
-    CaaCheck { name: name.parse().unwrap(), issuers: vec!["ca.example.org".to_owned()], method: ChallengeKind::Http01 }
+    let (issuers, method) = (vec!["ca.example.org".to_owned()], ChallengeKind::Http01);
+    CaaCheck { name: name.parse().unwrap(), issuers, method, account_url: Some(ACCOUNT.to_owned()) }
 }
 
 #[tokio::test]
@@ -16,6 +19,8 @@ async fn the_closest_records_count() {
     names.caa("example.com", &[("issue", "other.example.org")]);
     names.caa("ours.example.com", &[("issue", "ca.example.org; validationmethods=http-01")]);
     names.caa("wild.example.com", &[("issue", "ca.example.org"), ("issuewild", ";")]);
+    names.caa("mine.example.com", &[("issue", &format!("ca.example.org; accounturi={ACCOUNT}"))]);
+    names.caa("theirs.example.com", &[("issue", &format!("ca.example.org; accounturi={ACCOUNT}2"))]);
     let verifier = verifier(&names);
     for (name, may) in [
         ("free.example.net", true),
@@ -25,6 +30,8 @@ async fn the_closest_records_count() {
         ("*.ours.example.com", true),
         ("wild.example.com", true),
         ("*.wild.example.com", false),
+        ("mine.example.com", true),
+        ("theirs.example.com", false),
     ] {
         match verifier.check_caa(&check(name)).await {
             Ok(()) => assert!(may, "{name}"),

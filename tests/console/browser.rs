@@ -1,7 +1,7 @@
 //! The console in a browser: people sign in, ask, see why not, approve, download and revoke; pictures are kept under
 //! `target/console`, and an accessibility checker finds nothing.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 
 use chancery::domain::Span;
@@ -10,20 +10,7 @@ use chancery::x509::RevocationReason;
 use crate::scene::Scene;
 use crate::sockets::served;
 use crate::support::issued;
-use crate::tools::tool;
-
-/// Where `npm install --prefix $CHANCERY_TOOLS/browser playwright-core axe-core` has put them.
-fn packages() -> Option<PathBuf> {
-    let tools = std::env::var_os("CHANCERY_TOOLS").map(PathBuf::from);
-    let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache/chancery-tools");
-    let found = tools.unwrap_or_else(home).join("browser/node_modules");
-    if found.join("playwright-core").exists() && found.join("axe-core").exists() {
-        return Some(found);
-    }
-    assert!(std::env::var_os("CI").is_none_or(|value| value != "true"), "playwright-core and axe-core are missing");
-    eprintln!("SKIPPED: playwright-core and axe-core are not in {}", found.display());
-    None
-}
+use crate::tools::{installed, tool};
 
 /// An inventory that looks like one.
 async fn furnished() -> Scene {
@@ -46,7 +33,8 @@ async fn furnished() -> Scene {
 #[tokio::test(flavor = "multi_thread")]
 async fn people_work_in_a_browser() {
     let Some(_) = tool("chromium") else { return };
-    let (Some(mut node), Some(packages)) = (tool("node"), packages()) else { return };
+    // Playwright and axe are in one place: whoever installed one has installed both.
+    let (Some(mut node), Some(packages)) = (tool("node"), installed("browser/node_modules")) else { return };
     let scene = furnished().await;
     let address = served(scene.router.clone()).await;
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/console");

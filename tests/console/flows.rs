@@ -223,7 +223,7 @@ async fn the_inventory_is_searched_and_paged() {
 #[tokio::test]
 async fn syncs_and_alerts_show_how_they_stand() {
     let scene = Scene::new().await;
-    scene.world.engine.run_due(1000).await.unwrap();
+    while scene.world.engine.run_due(1000).await.unwrap().total() > 0 {}
     let audra = scene.visitor("audra").await;
     let sync = audra.get(&format!("/syncs/{}", scene.sync)).await.page();
     assert!(sync.contains("Everything is there") && sync.contains("Delivered"), "{sync}");

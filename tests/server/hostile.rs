@@ -163,7 +163,49 @@ fn who_is_slow_is_not_waited_for() {
 }
 
 #[test]
+fn who_does_not_read_is_not_waited_for() {
+    let home = Home::with(&config::plain().replace("send_timeout = \"30s\"", "send_timeout = \"1s\""));
+    let server = home.start();
+    let api = Api::of(&server);
+    let head = api.head("GET", "/openapi.json").replace("connection: close\r\n", "");
+    let (request, count) = (format!("{head}\r\n"), 200);
+    let one = raw(&api.url, format!("{}\r\n", api.head("GET", "/openapi.json")).as_bytes()).unwrap().text().len();
+    let mut stream = connect(&api.url);
+    stream.write_all(request.repeat(count).as_bytes()).unwrap();
+    // Longer than it waits, with more under way than all buffers between here and there hold.
+    thread::sleep(Duration::from_secs(3));
+    let mut read = Vec::new();
+    let _ = stream.read_to_end(&mut read);
+    assert!(read.len() < count * one / 2, "{} octets of {count} times {one}", read.len());
+    assert!(!read.is_empty());
+}
+
+#[test]
+fn there_are_no_more_connections_than_there_may_be() {
+    let home = Home::with(&config::plain().replace("connections = 1000", "connections = 3"));
+    let server = home.start();
+    let api = Api::of(&server);
+    let head = api.head("GET", "/whoami").replace("connection: close\r\n", "");
+    let used = || {
+        let mut stream = connect(&api.url);
+        stream.write_all(format!("{head}\r\n").as_bytes()).ok()?;
+        (stream.read(&mut [0]).ok()? > 0).then_some(stream)
+    };
+    let mut open = vec![used().unwrap(), used().unwrap(), used().unwrap()];
+    assert!(used().is_none(), "a fourth is closed");
+    assert!(
+        raw(&server.ready("operations"), b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").is_some()
+    );
+    open.pop();
+    crate::process::until("there is room again", used);
+}
+
+#[test]
 fn what_is_under_way_is_brought_to_its_end() {
+    ["TERM", "INT"].into_iter().for_each(ended_by);
+}
+
+fn ended_by(signal: &str) {
     let home = Home::with(&config::plain());
     let server = home.start();
     let api = Api::of(&server);
@@ -173,7 +215,7 @@ fn what_is_under_way_is_brought_to_its_end() {
     let mut stream = connect(&api.url);
     stream.write_all(first).unwrap();
     thread::sleep(MOMENT);
-    server.signal("TERM");
+    server.signal(signal);
     // It takes no further connections, and waits for this one.
     crate::process::until("it stops listening", || {
         std::net::TcpStream::connect(crate::client::authority(&api.url)).is_err().then_some(())

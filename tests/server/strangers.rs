@@ -1,30 +1,17 @@
 //! Programs of other people's that know nothing but the documents: schemathesis the OpenAPI, a parser the metrics.
 
 use std::fs;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use crate::client::{Api, get};
 use crate::config;
 use crate::process::Home;
-
-/// A program of the environment that has schemathesis; nothing, aloud, if it is missing outside CI.
-fn program(name: &str) -> Option<PathBuf> {
-    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
-    let tools = std::env::var_os("CHANCERY_TOOLS").map_or(home.join(".cache/chancery-tools"), PathBuf::from);
-    let program = tools.join("schemathesis/bin").join(name);
-    if program.exists() {
-        return Some(program);
-    }
-    assert!(std::env::var_os("CI").is_none_or(|value| value != "true"), "{} is missing", program.display());
-    eprintln!("SKIPPED: {} is missing", program.display());
-    None
-}
+use crate::support::installed;
 
 /// No server error, and no answer that the document does not describe.
 #[test]
 fn schemathesis_finds_nothing() {
-    let Some(schemathesis) = program("schemathesis") else { return };
+    let Some(schemathesis) = installed("schemathesis/bin/schemathesis") else { return };
     let home = Home::with(&config::plain());
     let server = home.start();
     let api = Api::of(&server);
@@ -51,7 +38,7 @@ fn schemathesis_finds_nothing() {
 
 #[test]
 fn the_metrics_are_read_by_a_parser_of_other_peoples() {
-    let Some(python) = program("python") else { return };
+    let Some(python) = installed("schemathesis/bin/python") else { return };
     let home = Home::with(&config::plain());
     let server = home.start();
     Api::of(&server).issue("a.example.com");

@@ -2,9 +2,10 @@
 #![allow(dead_code, reason = "no test uses all of them")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
+mod installed;
 pub(crate) mod office;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 /// A program that the machine has; nothing, aloud, if it is missing outside CI.
@@ -22,6 +23,20 @@ pub(crate) fn tool(program: &str) -> Option<Command> {
             None
         }
     }
+}
+
+/// What `tests/run.sh` installs at a path of its own; nothing, aloud, if it is missing outside CI.
+///
+/// # Panics
+/// As [`tool`].
+pub(crate) fn installed(path: &str) -> Option<PathBuf> {
+    let found = installed::installed(path);
+    if found.exists() {
+        return Some(found);
+    }
+    assert!(std::env::var_os("CI").is_none_or(|value| value != "true"), "{} is missing", found.display());
+    eprintln!("SKIPPED: {} is missing", found.display());
+    None
 }
 
 /// Runs a program that must succeed in `directory`; false, aloud, if it is missing outside CI.

@@ -58,7 +58,8 @@ fn parameter(part: &str, check: &CaaCheck) -> bool {
         Some((key, methods)) if key == "validationmethods" => {
             methods.split(',').any(|method| method.trim() == check.method.as_str())
         }
-        Some((key, _)) if key == "accounturi" => false,
+        // The strings must be the same: RFC 8657 section 3.
+        Some((key, account)) if key == "accounturi" => check.account_url.as_deref() == Some(account),
         Some(_) => true,
         None => false,
     }
@@ -80,8 +81,14 @@ mod tests {
             })
             .collect();
         let issuers = vec!["ca.example".to_owned(), "ca.test".to_owned()];
-        let check = CaaCheck { name: name.parse().unwrap(), issuers, method: ChallengeKind::Dns01 };
-        judge(&records, &check).is_ok()
+        let account_url = Some("https://ca.example/account/1".to_owned());
+        let check = CaaCheck { name: name.parse().unwrap(), issuers, method: ChallengeKind::Dns01, account_url };
+        let nameless = CaaCheck { account_url: None, ..check.clone() };
+        let is_permitted = judge(&records, &check).is_ok();
+        let is_bound =
+            |record: &CAA| String::from_utf8_lossy(&record.value).to_ascii_lowercase().contains("accounturi");
+        assert_eq!(judge(&records, &nameless).is_ok(), is_permitted && !records.iter().any(is_bound));
+        is_permitted
     }
 
     #[test]
@@ -104,7 +111,13 @@ mod tests {
             (&[("issue", "ca.example; nonsense")], false),
             (&[("issue", "ca.example; validationmethods=http-01,dns-01")], true),
             (&[("issue", "ca.example; validationmethods=http-01")], false),
-            (&[("issue", "ca.example; accounturi=https://ca.example/account/1")], false),
+            (&[("issue", "ca.example; accounturi=https://ca.example/account/1")], true),
+            (&[("issue", "ca.example; AccountURI = https://ca.example/account/1 ; validationmethods=dns-01")], true),
+            (&[("issue", "ca.example; accounturi=https://ca.example/account/1; validationmethods=http-01")], false),
+            (&[("issue", "ca.example; accounturi=https://ca.example/account/2")], false),
+            (&[("issue", "ca.example; accounturi=https://CA.example/account/1")], false),
+            (&[("issue", "ca.example; accounturi=https://ca.example/account/1; accounturi=https://a.b/2")], false),
+            (&[("issue", "ca.example; accounturi=")], false),
             (&[("issuewild", ";")], true),
             (&[("!tbs", "x")], false),
             (&[("tbs", "x")], true),

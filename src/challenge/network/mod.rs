@@ -52,7 +52,7 @@ impl Default for NetworkSettings {
 ///   `https` is what is being renewed, it is not verified.
 /// - dns-01 (RFC 8555 section 8.4): any TXT record at `_acme-challenge`, CNAMEs followed.
 /// - tls-alpn-01 (RFC 8737, RFC 8738 for addresses).
-/// - CAA (RFC 8659, `validationmethods` of RFC 8657). A record that is bound to an account by `accounturi` permits nobody here.
+/// - CAA (RFC 8659), `validationmethods` and `accounturi` (RFC 8657).
 ///
 /// Of several addresses IPv6 is tried first, and IPv4 where no connection comes about. Nothing is cached.
 #[derive(Debug)]

@@ -21,6 +21,9 @@ pub struct Authorization {
     pub id: AcmeAuthorizationId,
     /// Whose.
     pub account: AcmeAccountId,
+    /// The account's URL, as its client knows it: what `accounturi` of CAA records is compared with (RFC 8657).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_url: Option<String>,
     /// The Application of its account.
     pub application: ApplicationId,
     /// The profile whose attachment says how control is proved.

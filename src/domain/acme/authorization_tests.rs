@@ -14,6 +14,7 @@ fn pending(kinds: &[ChallengeKind]) -> Authorization {
     Authorization {
         id: AcmeAuthorizationId::new(NOW, [1; 10]),
         account: AcmeAccountId::new(NOW, [2; 10]),
+        account_url: None,
         application: ApplicationId::new(NOW, [3; 10]),
         profile: ProfileId::new(NOW, [4; 10]),
         identifier: Identifier::dns("a.example.com").unwrap(),

@@ -55,6 +55,7 @@ fn authorization(how: A) -> Option<Authorization> {
     Some(Authorization {
         id: AcmeAuthorizationId::new(NOW, [9; 10]),
         account: AcmeAccountId::new(NOW, [2; 10]),
+        account_url: None,
         application: ApplicationId::new(NOW, [3; 10]),
         profile: ProfileId::new(NOW, [4; 10]),
         identifier: Identifier::dns("h0.example.com").unwrap(),

@@ -95,6 +95,9 @@ pub struct NewOrder {
     pub replaces: Option<String>,
     /// The name of the profile that it shall be issued under (draft-ietf-acme-profiles).
     pub profile: Option<String>,
+    /// The URL of the account that orders, as its client knows it. Without it a name whose CAA records are bound to an account by
+    /// `accounturi` (RFC 8657) is nobody's.
+    pub account_url: Option<String>,
 }
 
 /// An order as it looks now.

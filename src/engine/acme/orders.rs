@@ -36,6 +36,7 @@ const LEAST_LEFT: i32 = 4;
 /// What an order is placed under: who, where, and the rules there.
 pub(super) struct Placing<'a> {
     pub(super) account: &'a Account,
+    pub(super) account_url: Option<&'a str>,
     /// The attachment that the certificate is issued under.
     pub(super) at: At,
     pub(super) setting: &'a Setting,
@@ -64,7 +65,8 @@ impl Context {
                 Err(_) if is_cached => continue,
                 settings => settings?,
             };
-            let placing = Placing { account, at, setting: &setting, settings, identifiers: &identifiers };
+            let (account_url, identifiers) = (new.account_url.as_deref(), identifiers.as_slice());
+            let placing = Placing { account, account_url, at, setting: &setting, settings, identifiers };
             match self.place(placing, &new, chosen.clone()).await {
                 // What was cached may be out of date, and so may be a refusal.
                 Err(AcmeError::Refused(_)) if is_cached => {}
@@ -81,7 +83,7 @@ impl Context {
 
     async fn place(&self, placing: Placing<'_>, new: &NewOrder, chosen: Option<Slug>) -> Result<OrderView, AcmeError> {
         self.permits(&placing, new)?;
-        let Placing { account, at, setting, settings, identifiers } = placing;
+        let Placing { account, at, setting, settings, identifiers, .. } = placing;
         let actor = Actor::acme_account(account);
         let mut change = self.change(&actor, self.now())?;
         let id = AcmeOrderId::new(change.now, change.random.take().map_err(Error::from)?);
@@ -189,7 +191,7 @@ impl Context {
         expires_at: OffsetDateTime,
         change: &mut Change<'_>,
     ) -> Result<Vec<Authorization>, AcmeError> {
-        let Placing { account, at, settings, identifiers, .. } = placing;
+        let Placing { account, account_url, at, settings, identifiers, .. } = placing;
         let reused = match settings.checks.needs_ownership() {
             true => self.shown_proofs(placing, change.now).await?,
             false => identifiers.iter().map(|_| None).collect(),
@@ -203,6 +205,7 @@ impl Context {
             let authorization = Authorization {
                 id: AcmeAuthorizationId::new(change.now, change.random.take().map_err(Error::from)?),
                 account: account.id,
+                account_url: account_url.map(str::to_owned),
                 application: at.0,
                 profile: at.1,
                 identifier: identifier.clone(),

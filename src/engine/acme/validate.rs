@@ -142,7 +142,8 @@ async fn look_with(
     verifier.verify(&Challenge { kind, identifier, token, key_authorization, networks }).await?;
     match &authorization.identifier {
         Identifier::Dns(name) if !settings.caa.is_empty() => {
-            let check = CaaCheck { name: name.clone(), issuers: settings.caa.clone(), method: kind };
+            let (issuers, account_url) = (settings.caa.clone(), authorization.account_url.clone());
+            let check = CaaCheck { name: name.clone(), issuers, method: kind, account_url };
             verifier.check_caa(&check).await
         }
         // CAA is about domain names (RFC 8659 section 1).

@@ -34,9 +34,24 @@ pub(super) const AT_ONCE: usize = 8;
 /// version, and loses. Whoever loses a race for something else than the item waits as long.
 pub(super) const LEASE: Duration = Duration::minutes(1);
 
+/// What one round took.
+pub(super) struct Round {
+    /// What became of what was done.
+    pub(super) report: DueReport,
+    /// What waits for other people's servers, in queues that may go at once.
+    pub(super) waiting: Vec<Vec<Hit>>,
+}
+
 impl Context {
     /// Does at most `limit` items that are due, the longest overdue first. Cost follows what is due, not what is stored.
     pub(super) async fn run_due(&self, limit: usize) -> Result<DueReport, Error> {
+        let Round { mut report, waiting } = self.round(limit).await?;
+        self.work_through(waiting, &mut report).await?;
+        Ok(report)
+    }
+
+    /// The same, but for what waits for other people's servers: that is taken, and left to the caller.
+    pub(super) async fn round(&self, limit: usize) -> Result<Round, Error> {
         self.plan_sweeps().await?;
         let limit = limit.clamp(1, MAX_SCAN_LIMIT);
         let mut report = DueReport::default();
@@ -52,13 +67,10 @@ impl Context {
         if is_full {
             hits.extend(self.take_due(index::DUE, limit - hits.len() - renewals.len()).await?);
         }
-        let is_notification = |hit: &Hit| hit.document.key.kind == Notification::<Octets>::KIND;
-        let (notifications, others): (Vec<Hit>, Vec<Hit>) = hits.into_iter().partition(is_notification);
-        self.work_through(others, &mut report).await?;
+        let (waiting, prompt): (Vec<Hit>, Vec<Hit>) = hits.into_iter().partition(waits_for_others);
+        self.work_through(prompt.into_iter().map(|hit| vec![hit]).collect(), &mut report).await?;
         self.renew_all(renewals, &mut report).await?;
-        // Last: a receiver that is slow to answer holds up nothing else.
-        self.work_through(notifications, &mut report).await?;
-        Ok(report)
+        Ok(Round { report, waiting: in_queues(waiting) })
     }
 
     /// Takes at most `limit` documents of a queue that are due by now. One that nobody writes meanwhile is due again when the
@@ -72,9 +84,9 @@ impl Context {
         Ok(self.store.claim(&Claim { index: queue.into(), to: format!("{}~", sortable(now)), lease, limit }).await?)
     }
 
-    /// Does the items, some at once.
-    async fn work_through(&self, hits: Vec<Hit>, report: &mut DueReport) -> Result<(), Error> {
-        let queues = in_queues(hits).into_iter().map(|queue| {
+    /// Does what is in the queues: some queues at once, and each one after the other.
+    pub(super) async fn work_through(&self, queues: Vec<Vec<Hit>>, report: &mut DueReport) -> Result<(), Error> {
+        let queues = queues.into_iter().map(|queue| {
             let works = stream::iter(queue).then(|hit| async move { self.work(&hit).await });
             works.collect::<Vec<Result<Work, Error>>>()
         });
@@ -160,6 +172,12 @@ pub(super) fn settle(worked: Result<Work, Error>, key: &Key) -> Result<Work, Err
         }
         worked => worked,
     }
+}
+
+/// Whether an item is done by the servers of others, which may take their time: targets, receivers of alerts, and those
+/// whose control is to be proved.
+fn waits_for_others(hit: &Hit) -> bool {
+    matches!(hit.document.key.kind.as_ref(), Authorization::KIND | Deployment::KIND | Notification::<Octets>::KIND)
 }
 
 /// What must go one after the other: a target takes one deployment at a time. All else goes by itself.

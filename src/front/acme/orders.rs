@@ -28,12 +28,14 @@ struct List {
 pub fn read_order(payload: &[u8]) -> Result<NewOrder, AcmeProblem> {
     let body: NewOrderBody = jws::read(payload, "the payload is no order")?;
     let NewOrderBody { identifiers, not_before, not_after, replaces, profile } = body;
-    Ok(NewOrder { identifiers, not_before, not_after, replaces, profile })
+    Ok(NewOrder { identifiers, not_before, not_after, replaces, profile, account_url: None })
 }
 
 pub(super) async fn create(call: &Call, arrival: &Arrival) -> Result<Reply, Fault> {
     let account = arrival.account()?;
-    let view = call.server.new_order(account, read_order(arrival.payload())?).await?;
+    let account_url = Some(call.place.account(account.id));
+    let new = NewOrder { account_url, ..read_order(arrival.payload())? };
+    let view = call.server.new_order(account, new).await?;
     written(call, StatusCode::CREATED, &view)
 }
 
