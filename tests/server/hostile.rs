@@ -96,6 +96,9 @@ fn what_can_not_be_meant_is_a_clear_4xx_and_nothing_is_stored() {
         "TLS to plain HTTP"
     );
     assert_eq!(trace(&api), before);
+    let refused = api.call("POST", "/certificates", Some(&api.ask("a.elsewhere.org")));
+    assert_eq!(refused.status, 422, "{}", refused.text());
+    assert!(!server.log().contains("ERROR"), "who asks is told, and nobody else: {}", server.log());
 }
 
 #[test]
