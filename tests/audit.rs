@@ -139,7 +139,7 @@ async fn a_removed_event_is_found() {
 
 #[tokio::test]
 async fn an_added_event_is_found() {
-    for sealed in [json!(2), json!(99), Value::Null] {
+    for sealed in [json!(0), json!(2), json!(99), json!(-1), json!("2"), Value::Null] {
         let scene = Scene::new().await;
         let mut event = scene.body(&event_key(&scene.events_of(2).await[0])).await;
         let id = "evt-0000000000000000000000000a";

@@ -263,6 +263,11 @@ pub enum EventKind {
         /// The sync.
         sync: SyncId,
     },
+    /// All of a sync was made due at once.
+    SyncRequested {
+        /// The sync.
+        sync: SyncId,
+    },
     /// A sync was deleted.
     SyncDeleted {
         /// The sync.

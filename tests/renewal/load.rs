@@ -1,5 +1,10 @@
 //! Renewal: its load, its order, its windows and its settings.
 
+use std::sync::Mutex;
+
+use chancery::signer::{Locality, SignError, Signer, SoftwareSigner};
+use chancery::x509::{KeyAlgorithm, PublicKey, SignatureAlgorithm};
+
 use super::*;
 
 #[tokio::test]
@@ -21,6 +26,67 @@ async fn budgets_bound_what_a_minute_renews_over_all_workers() {
         assert_eq!(renewed, 4 * minute, "in minute {minute}");
         let plans = bodies(&store, "renewal").await;
         assert!(plans.iter().all(|plan| plan["state"]["state"] == "scheduled"), "putting off is no attempt: {plans:?}");
+        world.clock.advance(Duration::minutes(1));
+    }
+}
+
+/// A CA key that counts who is at it at once.
+#[derive(Clone, Debug)]
+struct Turnstile {
+    key: Arc<SoftwareSigner>,
+    /// Those inside, and the most that there were.
+    inside: Arc<Mutex<(usize, usize)>>,
+}
+
+#[async_trait::async_trait]
+impl Signer for Turnstile {
+    fn public_key(&self) -> &PublicKey {
+        self.key.public_key()
+    }
+
+    fn algorithms(&self) -> &[SignatureAlgorithm] {
+        self.key.algorithms()
+    }
+
+    fn locality(&self) -> Locality {
+        Locality::InProcess
+    }
+
+    async fn sign(&self, algorithm: SignatureAlgorithm, message: &[u8]) -> Result<Vec<u8>, SignError> {
+        {
+            let mut inside = self.inside.lock().unwrap();
+            *inside = (inside.0 + 1, inside.1.max(inside.0 + 1));
+        }
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+        self.inside.lock().unwrap().0 -= 1;
+        self.key.sign(algorithm, message).await
+    }
+}
+
+#[tokio::test]
+async fn budgets_bound_how_many_renew_at_once_over_all_workers() {
+    let store = MemoryStore::new();
+    let key = Arc::new(SoftwareSigner::generate(KeyAlgorithm::P256).unwrap());
+    let turnstile = Turnstile { key, inside: Arc::default() };
+    let clock = Arc::new(ManualClock::new(START));
+    let with_key = |seed| builder(store.clone(), &clock, seed).signer(slug("root"), turnstile.clone());
+    let world = World::of(with_key(1), Arc::clone(&clock)).await;
+    set_methods(&world, methods("30d")).await;
+    let other = with_key(2).build().await.unwrap();
+    for n in 0..40 {
+        issue(&world, &format!("n{n}.example.com")).await;
+    }
+    world.clock.advance(Duration::days(71));
+    for (concurrent, most) in [(Some(3), 3..=3), (None, 4..=16)] {
+        let budget = RenewalBudget { per_minute: Some(20), concurrent };
+        world.session("root").set_renewal_budget(world.root.id, budget).await.unwrap();
+        *turnstile.inside.lock().unwrap() = (0, 0);
+        let both = tokio::join!(world.engine.run_due(100), other.run_due(100));
+        assert_eq!(both.0.unwrap().renewed + both.1.unwrap().renewed, 20);
+        let seen = turnstile.inside.lock().unwrap().1;
+        assert!(most.contains(&seen), "{seen} at once where {concurrent:?} may be");
         world.clock.advance(Duration::minutes(1));
     }
 }

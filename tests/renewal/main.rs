@@ -11,8 +11,8 @@ use std::sync::Arc;
 use chancery::clock::{Clock, ManualClock};
 use chancery::domain::{
     ApiSettings, AutoRenewal, CertificateRecord, CertificateStatus, Eligibility, Enrollment, Ineligibility,
-    IssuerChoice, IssuerSpec, KeyCustody, Methods, Preset, ProfileSpec, RenewalBudget, RenewalKey, RenewalState,
-    RenewalWindow, Span,
+    IssuerChoice, IssuerSpec, KeyCustody, Methods, Preset, ProfileSpec, RenewalBudget, RenewalKey, RenewalSetting,
+    RenewalState, RenewalWindow, Span,
 };
 use chancery::engine::{DueReport, Error, Issued, Outcome};
 use chancery::store::MemoryStore;
@@ -53,6 +53,32 @@ async fn certificates(store: &MemoryStore) -> Vec<CertificateRecord> {
 
 async fn state(world: &World, id: chancery::domain::CertificateId) -> RenewalState {
     world.session("otto").renewal(id).await.unwrap().plan.unwrap().state
+}
+
+/// The last three of ten days have no opening: it renews in the one before, and due work comes to an end.
+#[tokio::test]
+async fn a_window_that_opens_only_before_the_lead_is_used() {
+    let store = MemoryStore::new();
+    let world = World::over(store.clone()).await;
+    let window: RenewalWindow =
+        serde_json::from_str(r#"{ "zone": "UTC", "open": [ { "days": ["sun"], "from": "02:00", "to": "03:00" } ] }"#)
+            .unwrap();
+    // Fit for the ninety days that the profile gives, and not for the ten that are asked for.
+    let setting = RenewalSetting::new("2/3".parse().unwrap()).within(window.clone());
+    let auto_renew = Some(AutoRenewal::On(setting));
+    set_methods(&world, Methods { api: Some(ApiSettings { auto_renew }), ..Methods::default() }).await;
+    let ask = world.enrollment("a.example.com").ttl(Span::days(10));
+    let first = issued(world.session("otto").submit(&ask).await).record;
+    let mut renewed_at = None;
+    while world.clock.now() < first.validity.not_after() {
+        world.clock.advance(Duration::minutes(10));
+        if work(&world).await.renewed > 0 && renewed_at.is_none() {
+            renewed_at = Some(world.clock.now());
+        }
+    }
+    let renewed_at = renewed_at.unwrap();
+    assert!(window.is_open(renewed_at - Duration::minutes(10)) || window.is_open(renewed_at), "{renewed_at}");
+    assert!(first.validity.not_after() - renewed_at > Duration::days(3));
 }
 
 /// Works until nothing more is done in this moment.

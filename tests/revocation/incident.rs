@@ -65,6 +65,33 @@ async fn five_hundred_certificates_are_revoked_in_their_time() {
 }
 
 #[tokio::test]
+async fn successors_of_what_was_found_first_are_not_meant() {
+    let store = MemoryStore::new();
+    let scene = Scene::new(store.clone(), plain()).await;
+    for at in 0..250 {
+        scene.issue(&format!("n{at}.example.com")).await;
+    }
+    // Old enough to be renewed at once.
+    scene.pass(Duration::hours(2)).await;
+    let product = scene.session("root");
+    let opened = product.open_incident(spec(&scene, of_application(&scene))).await.unwrap();
+    // The search takes several rounds, and renewals go on between them.
+    for _ in 0..1000 {
+        scene.clock.advance(Duration::SECOND);
+        if scene.engine.run_due(10).await.unwrap().total() == 0 {
+            break;
+        }
+    }
+    let progress = product.incident(opened.id).await.unwrap().progress;
+    assert_eq!(progress.selected, 250);
+    scene.pass(Duration::days(2)).await;
+    let closed = product.incident(opened.id).await.unwrap();
+    assert_eq!((closed.state, closed.progress.revoked, closed.progress.renewed), (IncidentState::Closed, 250, 250));
+    let valid = bodies(&store, "certificate").await.into_iter().filter(|body| body["state"]["state"] == "active");
+    assert_eq!(valid.filter(|body| !body["replaces"].is_null()).count(), 250);
+}
+
+#[tokio::test]
 async fn certificates_are_selected_by_serial_and_by_domain() {
     let scene = Scene::new(MemoryStore::new(), plain()).await;
     let mut serials = Vec::new();

@@ -50,8 +50,15 @@ impl Life {
         self.begins_at + LONGEST_FLOOR.min(length / 10)
     }
 
-    /// From when on it renews.
+    /// From when on it renews: the same for every `spread` of [`schedule`](Self::schedule), and never after it.
     pub fn opens_at(&self, setting: &RenewalSetting) -> OffsetDateTime {
+        match setting.window {
+            None => self.lead_begins(setting),
+            Some(_) => self.schedule(setting, 0).opens_at,
+        }
+    }
+
+    fn lead_begins(&self, setting: &RenewalSetting) -> OffsetDateTime {
         let length = self.length();
         (self.ends_at - setting.when.within(length)).max(self.floor_of(length))
     }
@@ -62,11 +69,10 @@ impl Life {
     /// If the window does not open there, it is looked for up to the last tenth of the lead, then before the lead: rather
     /// too early than outside of the window, and rather outside of it than never.
     pub fn schedule(&self, setting: &RenewalSetting, spread: u64) -> Schedule {
-        let opens_at = self.opens_at(setting);
+        let opens_at = self.lead_begins(setting);
         let lead = self.ends_at - opens_at;
         let windowed = setting.window.as_ref().and_then(|window| self.within(window, (opens_at, lead), spread));
-        let due_at = windowed.unwrap_or_else(|| opens_at + share(lead / 3, spread));
-        Schedule { opens_at: opens_at.min(due_at), due_at }
+        windowed.unwrap_or_else(|| Schedule { opens_at, due_at: opens_at + share(lead / 3, spread) })
     }
 
     /// From when until when its client is told to renew, if it does so itself: over the instants at which
@@ -79,14 +85,18 @@ impl Life {
         (first, opening.unwrap_or(last).max(first + Duration::SECOND))
     }
 
-    fn within(&self, window: &RenewalWindow, lead: (OffsetDateTime, Duration), spread: u64) -> Option<OffsetDateTime> {
-        let (opens_at, lead) = lead;
+    fn within(
+        &self,
+        window: &RenewalWindow,
+        (opens_at, lead): (OffsetDateTime, Duration),
+        spread: u64,
+    ) -> Option<Schedule> {
         let bands = [lead / 3, lead / 2, lead - lead / 10].into_iter();
         let inside = bands.filter_map(|band| place(window, opens_at, opens_at + band, spread)).next();
-        inside.or_else(|| {
+        inside.map(|due_at| Schedule { opens_at, due_at }).or_else(|| {
             let (from, to) = (self.floor().unix_timestamp() + 1, opens_at.unix_timestamp());
             let last = window.openings(from, to).last()?;
-            nth_second(&[last], spread)
+            Some(Schedule { opens_at: instant(last.start)?, due_at: nth_second(&[last], spread)? })
         })
     }
 

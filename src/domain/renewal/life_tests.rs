@@ -112,7 +112,9 @@ fn rather_early_than_outside_and_rather_outside_than_never() {
     let setting = before("3d").within(window.clone());
     // Sunday 12:00, ten days: the last three of them have no Sunday, but the day before has.
     let sunday = datetime!(2026-11-29 2:00 UTC)..datetime!(2026-11-29 4:00 UTC);
-    assert!(sunday.contains(&life(Duration::days(10)).schedule(&setting, spread(1)).due_at));
+    let early = life(Duration::days(10));
+    assert!(sunday.contains(&early.schedule(&setting, spread(1)).due_at));
+    assert_eq!(early.opens_at(&setting), sunday.start, "it may renew as soon as it is due");
     let Schedule { opens_at, due_at } = life(Duration::days(5)).schedule(&setting, 0);
     assert_eq!((opens_at, due_at), (ISSUED + Duration::days(2), ISSUED + Duration::days(2)), "no Sunday at all");
 }

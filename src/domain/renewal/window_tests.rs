@@ -175,11 +175,11 @@ proptest! {
         let life = Life { begins_at, ends_at: begins_at + Duration::days(90) };
         let schedule = life.schedule(&setting, spread);
         prop_assert!(schedule.due_at >= life.floor() && schedule.due_at < life.ends_at);
+        prop_assert!(schedule.opens_at == life.opens_at(&setting) && schedule.due_at >= schedule.opens_at);
         // In ninety days every week has an opening: it is never outside of the window, fit or not.
         prop_assert!(window.is_open(schedule.due_at), "{zone} {open}: {schedule:?}");
         if setting.fault(Some(Span::days(90))).is_none() {
             let lead = life.ends_at - life.opens_at(&setting);
-            prop_assert!(schedule.due_at >= life.opens_at(&setting));
             prop_assert!(life.ends_at - schedule.due_at >= lead / 2, "{zone} {open}: {schedule:?}");
         }
     }

@@ -182,7 +182,7 @@ impl Context {
                 let id = &hit.document.key.id;
                 let sealed = read(&hit.document).and_then(|body| body.get("sealed").and_then(Value::as_u64));
                 let is_known = match sealed {
-                    Some(block) if block < walk.from => true,
+                    Some(block) if (1..walk.from).contains(&block) => true,
                     Some(block) => {
                         if members.as_ref().is_none_or(|(number, _)| *number != block) {
                             members = Some((block, self.members_of(block).await?));

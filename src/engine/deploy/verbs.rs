@@ -121,6 +121,7 @@ impl Context {
         };
         self.walk(id, stage, &mut change).await?;
         change.check(sync.value.key(), sync.version);
+        change.event(Some(sync.value.application), EventKind::SyncRequested { sync: id })?;
         change.commit().await.map_err(Error::contended).map(drop)
     }
 

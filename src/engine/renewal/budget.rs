@@ -1,13 +1,14 @@
-//! Budgets of issuers: how many renewals a round may do, counted in one document for each issuer.
+//! Budgets of issuers: how many renewals a round may do, and how many at once, counted in one document for each issuer.
 
 use time::{Duration, OffsetDateTime};
 
 use crate::domain::{IssuerId, RenewalBudget};
 use crate::engine::context::{Context, Versioned};
+use crate::engine::due::AT_ONCE;
 use crate::engine::error::Error;
 use crate::engine::schema::{MeterPlace, RenewalMeter};
 
-/// How long a worker may keep its place; it stops before. Longer than it takes to begin any one renewal.
+/// How long a worker may keep its places; it stops before. Longer than it takes to begin any one renewal.
 pub(super) const PLACE: Duration = Duration::minutes(10);
 const MOST_ATTEMPTS: usize = 8;
 
@@ -17,6 +18,8 @@ pub(super) struct Allowance {
     pub(super) issuer: IssuerId,
     /// How many it may begin.
     pub(super) granted: usize,
+    /// How many of them at once; `None` without limit.
+    pub(super) at_once: Option<u16>,
     /// When those beyond it may hope, the `n`th in so many minutes.
     pub(super) next: OffsetDateTime,
     pub(super) per_minute: Option<u32>,
@@ -25,7 +28,7 @@ pub(super) struct Allowance {
 
 impl Allowance {
     pub(super) fn unlimited(issuer: IssuerId, now: OffsetDateTime) -> Self {
-        Self { issuer, granted: usize::MAX, next: now, per_minute: None, worker: None }
+        Self { issuer, granted: usize::MAX, at_once: None, next: now, per_minute: None, worker: None }
     }
 
     /// When the `nth` that is put off comes up again: about when it can be its turn.
@@ -66,7 +69,7 @@ impl Context {
         Err(Error::Contended)
     }
 
-    /// Gives a place back. That it fails costs nothing but time.
+    /// Gives its places back. That it fails costs nothing but time.
     pub(super) async fn give_back(&self, allowance: &Allowance) -> Result<(), Error> {
         let Some(worker) = allowance.worker else { return Ok(()) };
         for _ in 0..MOST_ATTEMPTS {
@@ -92,16 +95,20 @@ impl RenewalMeter {
             (self.minute, self.used) = (minute, 0);
         }
         self.places.retain(|place| place.until > now);
-        let is_crowded = budget.concurrent.is_some_and(|most| self.places.len() >= usize::from(most));
+        let taken = self.places.iter().map(|place| place.count).fold(0, u16::saturating_add);
+        let free = budget.concurrent.map(|most| most.saturating_sub(taken));
+        let is_crowded = free == Some(0);
         let left = budget.per_minute.map_or(usize::MAX, |most| most.saturating_sub(self.used) as usize);
         let granted = if is_crowded { 0 } else { wanted.min(left) };
+        let most = u16::try_from(AT_ONCE.min(granted)).unwrap_or(u16::MAX);
+        let at_once = free.map(|free| free.min(most));
         if granted > 0 {
             self.used = self.used.saturating_add(u32::try_from(granted).unwrap_or(u32::MAX));
-            self.places.extend(budget.concurrent.map(|_| MeterPlace { worker, until: now + PLACE }));
+            self.places.extend(at_once.map(|count| MeterPlace { worker, count, until: now + PLACE }));
         }
         let next_minute = OffsetDateTime::from_unix_timestamp((minute + 1) * 60).unwrap_or(now);
         let next = if is_crowded { now + Duration::seconds(10) } else { next_minute };
         let worker = budget.concurrent.filter(|_| granted > 0).map(|_| worker);
-        Allowance { issuer: self.issuer, granted, next, per_minute: budget.per_minute, worker }
+        Allowance { issuer: self.issuer, granted, at_once, next, per_minute: budget.per_minute, worker }
     }
 }

@@ -62,7 +62,7 @@ impl Context {
         worked
     }
 
-    /// Some at once, in the order of their end.
+    /// Some at once, in the order of their end; below an issuer no more than it allows.
     async fn renew_allowed(
         &self,
         plans: Vec<Versioned<RenewalPlan>>,
@@ -70,18 +70,24 @@ impl Context {
         report: &mut DueReport,
     ) -> Result<(), Error> {
         let began = self.now();
-        let works: Vec<_> = plans
-            .into_iter()
-            .map(|plan| {
-                let counted = plan.value.issuer.and_then(|issuer| allowances.get_mut(&issuer));
-                let turn = counted.and_then(|(allowance, taken)| {
-                    *taken += 1;
-                    taken.checked_sub(allowance.granted.saturating_add(1)).map(|nth| allowance.turn(nth))
-                });
-                self.renew_in_turn(plan, turn, began)
-            })
-            .collect();
-        tally(stream::iter(works).buffered(AT_ONCE), report).await
+        let mut bounded: HashMap<IssuerId, (usize, Vec<_>)> = HashMap::new();
+        let mut others = Vec::with_capacity(plans.len());
+        for plan in plans {
+            let counted = plan.value.issuer.and_then(|issuer| allowances.get_mut(&issuer));
+            let at_once = counted.as_ref().and_then(|(allowance, _)| Some((allowance.issuer, allowance.at_once?)));
+            let turn = counted.and_then(|(allowance, taken)| {
+                *taken += 1;
+                taken.checked_sub(allowance.granted.saturating_add(1)).map(|nth| allowance.turn(nth))
+            });
+            let work = self.renew_in_turn(plan, turn, began);
+            match at_once {
+                Some((issuer, most)) => bounded.entry(issuer).or_insert((usize::from(most), Vec::new())).1.push(work),
+                None => others.push(work),
+            }
+        }
+        let each = bounded.into_values().chain([(AT_ONCE, others)]);
+        let streams = each.map(|(most, works)| stream::iter(works).buffered(most.max(1)));
+        tally(stream::select_all(streams), report).await
     }
 
     async fn renew_in_turn(
@@ -319,14 +325,20 @@ impl Context {
     }
 
     /// Lets a renewal be due now, before all others, for a certificate that is to be replaced. `false` if it can not renew by
-    /// itself: its key is with the client, or a protocol's client renews it, or it has ended.
-    pub(in crate::engine) async fn bring_forward(&self, record: &CertificateRecord) -> Result<bool, Error> {
+    /// itself: its key is with the client, or a protocol's client renews it, or it has ended. If somebody asked for it, the commit
+    /// says so.
+    pub(in crate::engine) async fn bring_forward(
+        &self,
+        record: &CertificateRecord,
+        asked_by: Option<&Actor>,
+    ) -> Result<bool, Error> {
         let is_fit = renews_itself(record) && record.replaced_by.is_none() && record.validity.not_after() > self.now();
         if !is_fit || record.state != CertificateState::Active {
             return Ok(false);
         }
+        let engine = Actor::engine();
         for _ in 0..MOST_TRIES {
-            let mut change = self.change_by_engine()?;
+            let mut change = self.change(asked_by.unwrap_or(&engine), self.now())?;
             let spread = u64::from_be_bytes(change.random.take()?);
             let earlier: Option<Versioned<RenewalPlan>> = self.find(&record.lineage.to_string()).await?;
             let planned = earlier.as_ref().map(|plan| plan.value.clone()).or_else(|| RenewalPlan::new(record, spread));
@@ -341,6 +353,9 @@ impl Context {
             match &earlier {
                 Some(earlier) => change.update(&plan, earlier.version)?,
                 None => change.create(&plan)?,
+            }
+            if asked_by.is_some() {
+                change.event(record.application, EventKind::RenewalSet { certificate: record.id })?;
             }
             match change.commit().await {
                 Err(error) if error.is_conflict() => {}

@@ -118,13 +118,7 @@ impl Context {
     /// Brings the renewal of a certificate forward for somebody who may edit it.
     pub(super) async fn expedite_renewal(&self, actor: &Actor, id: CertificateId) -> Result<bool, Error> {
         let record = self.readable(actor, id, Action::CertificatesEdit).await?.value;
-        let is_brought = self.bring_forward(&record).await?;
-        if is_brought {
-            let mut change = self.change(actor, self.now())?;
-            change.event(record.application, EventKind::RenewalSet { certificate: id })?;
-            change.commit().await?;
-        }
-        Ok(is_brought)
+        self.bring_forward(&record, Some(actor)).await
     }
 
     /// What is to renew by itself must be able to, and its window must open in time. Off is always possible.

@@ -47,8 +47,9 @@ impl Context {
         let keys: Vec<Key> = found.iter().map(|record| Key::new(UnderIncident::KIND, record.id.to_string())).collect();
         let taken = if keys.is_empty() { Vec::new() } else { self.store.get(&keys).await? };
         for (record, taken) in found.iter().zip(taken) {
-            // One that is under another incident stays there: its owner has been told a time.
-            if taken.is_some() || !is_to_revoke(record, change.now) {
+            // One that is under another incident stays there: its owner has been told a time. What was issued since it was opened is not
+            // meant: the successors of those that were found first are among the next.
+            if taken.is_some() || record.created_at > incident.opened_at || !is_to_revoke(record, change.now) {
                 continue;
             }
             let under = UnderIncident {
@@ -59,7 +60,7 @@ impl Context {
             };
             change.create(&under)?;
             incident.progress.selected += 1;
-            self.bring_forward(record).await?;
+            self.bring_forward(record, None).await?;
         }
         incident.state = match next {
             Some(cursor) => IncidentState::Selecting { cursor: Some(cursor) },

@@ -65,13 +65,20 @@ pub(in crate::engine) struct RenewalMeter {
     pub(in crate::engine) places: Vec<MeterPlace>,
 }
 
-/// A worker's place below an issuer.
+/// A worker's places below an issuer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::engine) struct MeterPlace {
     /// Whose: drawn at random.
     pub(in crate::engine) worker: u64,
+    /// How many renewals it does at once.
+    #[serde(default = "one")]
+    pub(in crate::engine) count: u16,
     #[serde(with = "time::serde::rfc3339")]
     pub(in crate::engine) until: OffsetDateTime,
+}
+
+fn one() -> u16 {
+    1
 }
 
 impl Entity for RenewalMeter {
