@@ -277,12 +277,17 @@ async fn a_revocation_list_that_is_not_made_anew_is_told_of_before_it_ends() {
     let root = scene.world.session("root");
     let status = StatusSettings { crl: Some(CrlSettings::default()), ..StatusSettings::default() };
     root.set_issuer_status(scene.world.root.id, status).await.unwrap();
-    root.save_alert(None, spec("crls", AlertOn::CrlExpiry { before: Span::hours(12) })).await.unwrap();
+    let ends = spec("crls", AlertOn::CrlExpiry { before: Span::hours(12) });
+    root.save_alert(None, ends.clone()).await.unwrap();
     scene.pass(30).await;
     assert_eq!(scene.kinds(), Vec::<String>::new(), "each is followed by the next in time");
+    let previewed = async || root.preview_alert(None, &ends, None).await.unwrap().items;
+    assert_eq!(previewed().await, [], "no list ends within twelve hours");
     hand.will(std::iter::repeat_n(Mood::Unavailable, 500));
     scene.pass(7).await;
     assert_eq!(scene.kinds(), ["chancery.crl.expiry"]);
+    let told: Vec<_> = previewed().await.into_iter().map(|record| record.subject.to_string()).collect();
+    assert_eq!(told, ["CN=Test Root"], "the issuer of the list that ends");
 }
 
 #[tokio::test]

@@ -105,7 +105,11 @@ async fn a_refusal_names_the_field_records_an_event_and_nothing_else_and_a_dry_r
         let [(key, (_, body))] = after.iter().collect::<Vec<_>>()[..] else { panic!("{label}: {after:?}") };
         let event: chancery::domain::Event = serde_json::from_str(body).unwrap();
         assert_eq!((key.kind.as_ref(), event.application), ("event", Some(world.application.id)), "{label}");
-        let told = EventKind::IssuanceRefused { profile: world.profile.id, violations: refusal.violations };
+        let told = EventKind::IssuanceRefused {
+            profile: world.profile.id,
+            policy: Some((world.profile.policy, 1)),
+            violations: refusal.violations,
+        };
         assert_eq!(event.kind, told, "{label}");
     }
 }

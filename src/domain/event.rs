@@ -89,6 +89,9 @@ pub enum EventKind {
     IssuanceRefused {
         /// The profile.
         profile: ProfileId,
+        /// The policy that judged it, and its revision; older events do not tell.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        policy: Option<(PolicyId, u32)>,
         /// Every reason.
         violations: Vec<Violation>,
     },
@@ -159,6 +162,9 @@ pub enum EventKind {
     RequestVoided {
         /// The request.
         request: RequestId,
+        /// The policy that judged it now, and its revision; `None` if it came to no judgement.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        policy: Option<(PolicyId, u32)>,
         /// Every reason.
         violations: Vec<Violation>,
     },

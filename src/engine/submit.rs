@@ -90,7 +90,7 @@ impl Context {
     ) -> Result<Outcome, Error> {
         let requester = actor.principal().clone();
         if let Some(policy) = approval_needed(&setting, enrollment, (&requester, &draft), None) {
-            let waiting = Waiting { enrollment, setting: &setting, policy, draft, now, once };
+            let waiting = Waiting { enrollment, setting: &setting, policy, draft, now, once, succession: None };
             return self.await_approval(actor, waiting).await;
         }
         let permit = Permit::new(setting, enrollment, requester, (draft, now)).once(once);
@@ -175,8 +175,8 @@ impl Context {
     /// Answers with a refusal, of which an event tells.
     pub(super) async fn refuse(&self, actor: &Actor, setting: &Setting, refusal: Refusal) -> Result<Outcome, Error> {
         let mut change = self.change(actor, self.now())?;
-        let kind =
-            EventKind::IssuanceRefused { profile: setting.profile.value.id, violations: refusal.violations.clone() };
+        let (profile, policy) = (setting.profile.value.id, Some(setting.policy_revision()));
+        let kind = EventKind::IssuanceRefused { profile, policy, violations: refusal.violations.clone() };
         change.event(Some(setting.application.value.id), kind)?;
         change.commit().await?;
         Ok(Outcome::Refused(refusal))

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 mod policies;
+mod renewals;
 #[path = "../support/engine.rs"]
 mod support;
 mod votes;

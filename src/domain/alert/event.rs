@@ -28,7 +28,7 @@ impl AlertEvent {
             EventKind::CertificateRevoked { certificate, reason, .. } => Self::on(|on| on == AlertOn::Revocation)
                 .certificate(*certificate)
                 .detail("Reason", format!("{reason:?}")),
-            EventKind::IssuanceRefused { profile, violations } => {
+            EventKind::IssuanceRefused { profile, violations, .. } => {
                 let reasons: Vec<String> = violations.iter().map(ToString::to_string).collect();
                 let refused = Self::on(|on| on == AlertOn::IssuanceFailed).detail("Reasons", reasons.join("; "));
                 Self { profile: Some(*profile), ..refused }

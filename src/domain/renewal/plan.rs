@@ -37,6 +37,10 @@ pub struct RenewalPlan {
     /// The last reason that an event told of, so that the same is not told again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told: Option<String>,
+    /// The last request for a successor that was to wait for people. While it waits nobody else asks for one; what renews by itself
+    /// goes on, and makes it void.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<RequestId>,
     /// Where it stands.
     pub state: RenewalState,
 }
@@ -83,7 +87,7 @@ pub enum RenewalState {
         /// What went wrong.
         error: String,
     },
-    /// A request for the successor stands: people decide on it, or its signer has been asked.
+    /// A request for the successor stands, and its signer has been asked.
     Open {
         /// The request.
         request: RequestId,
@@ -153,6 +157,7 @@ impl RenewalPlan {
             spread,
             urgency: Urgency::Usual,
             told: None,
+            asked: None,
             state: RenewalState::Off,
         })
     }

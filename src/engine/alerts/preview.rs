@@ -1,14 +1,17 @@
 //! What an alert would tell of, and whether its channels work.
 
+use std::collections::BTreeSet;
+
 use futures_util::future::join_all;
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 
 use super::Kept;
 use super::deliver::{bound_to, shortened};
 use super::message::{Names, is_ca, message};
+use crate::crypto;
 use crate::domain::{
     Action, Actor, AlertId, AlertOn, AlertSpec, ApplicationId, CertificateRecord, CertificateStatus, ChannelKind,
-    NotificationId, Origin,
+    IssuerRecord, IssuerState, NotificationId, Origin,
 };
 use crate::engine::context::Context;
 use crate::engine::error::Error;
@@ -33,6 +36,10 @@ impl Context {
         (spec, after): (&AlertSpec, Option<&PageToken>),
     ) -> Result<Page<CertificateRecord>, Error> {
         self.may_alert(actor, application, Action::AlertsRead).await?;
+        if let AlertOn::CrlExpiry { before } = spec.on {
+            let issuers = self.issuers_with_lists_until(self.now() + before.as_duration()).await?;
+            return Ok(Page { items: issuers, next: None });
+        }
         let query = CertificateQuery {
             application,
             status: (!matches!(spec.on, AlertOn::Revocation)).then_some(CertificateStatus::Active),
@@ -44,7 +51,7 @@ impl Context {
         let mut items = Vec::new();
         for record in page.items {
             let is_meant = match spec.on {
-                AlertOn::CaExpiry { .. } | AlertOn::CrlExpiry { .. } => record.origin == Origin::Issuer,
+                AlertOn::CaExpiry { .. } => record.origin == Origin::Issuer,
                 _ => !is_ca(&record),
             };
             let matter = names.certificate(self, &record).await?;
@@ -53,6 +60,21 @@ impl Context {
             }
         }
         Ok(Page { items, next: page.next })
+    }
+
+    /// The certificates of issuers of which a revocation list must be renewed by then.
+    async fn issuers_with_lists_until(&self, until: OffsetDateTime) -> Result<Vec<CertificateRecord>, Error> {
+        let lists = self.crl_endings().await?.into_iter().filter(|list| list.ends <= until);
+        let issuers: BTreeSet<String> = lists.map(|list| list.item.title).collect();
+        let mut found = Vec::with_capacity(issuers.len());
+        for issuer in issuers {
+            let record = self.find::<IssuerRecord>(&issuer).await?;
+            let Some(IssuerState::Active { chain }) = record.map(|record| record.value.state) else { continue };
+            let Some(own) = chain.first() else { continue };
+            let own = self.all_with_fingerprint(&crypto::sha256(&own.0)).await?;
+            found.extend(own.into_iter().map(|own| own.value).find(|own| own.origin == Origin::Issuer));
+        }
+        Ok(found)
     }
 
     /// Sends a test through every channel of an alert, once, and says what came of it.
@@ -70,7 +92,7 @@ impl Context {
     }
 }
 
-fn test_message(alert: &Kept, id: NotificationId, now: time::OffsetDateTime) -> Message {
+fn test_message(alert: &Kept, id: NotificationId, now: OffsetDateTime) -> Message {
     let item = Item { id: alert.id.to_string(), title: "test".to_owned(), identifier: String::new(), fields: vec![] };
     Message {
         kind: "chancery.alert.test".to_owned(),

@@ -18,9 +18,9 @@ use crate::x509::Certificate;
 const PAGE: usize = 100;
 
 /// Something that ends, but for the certificates of Applications.
-struct Ending {
-    ends: OffsetDateTime,
-    item: Item,
+pub(super) struct Ending {
+    pub(super) ends: OffsetDateTime,
+    pub(super) item: Item,
 }
 
 impl Context {
@@ -139,7 +139,7 @@ impl Context {
     }
 
     /// The published revocation lists by nextUpdate. One that has ended is told of all the more.
-    async fn crl_endings(&self) -> Result<Vec<Ending>, Error> {
+    pub(super) async fn crl_endings(&self) -> Result<Vec<Ending>, Error> {
         let mut endings = Vec::new();
         for hit in self.scan_all(Scan::new(Over::Kind(CrlRecord::KIND.into()), PAGE)).await? {
             let crl: CrlRecord = item(&hit)?;

@@ -14,6 +14,7 @@ use super::context::Context;
 use super::error::Error;
 use super::once::Once;
 use super::outcome::{Outcome, Refusal};
+use super::renewal::Succession;
 use super::submit::{awaiting_approval, hex};
 use crate::crypto;
 use crate::domain::{
@@ -59,6 +60,8 @@ pub(super) struct Waiting<'a> {
     pub(super) draft: Draft,
     pub(super) now: OffsetDateTime,
     pub(super) once: Option<Once>,
+    /// What a renewal replaces.
+    pub(super) succession: Option<Succession>,
 }
 
 /// The digest of what approvers are shown.
@@ -70,7 +73,7 @@ pub(super) fn digest_of(enrollment: &Enrollment, content: &Content) -> Result<St
 impl Context {
     /// Keeps a request for its approvers. One that they could never complete for this requester is refused at once.
     pub(super) async fn await_approval(&self, actor: &Actor, waiting: Waiting<'_>) -> Result<Outcome, Error> {
-        let Waiting { enrollment, setting, policy, draft, now, once } = waiting;
+        let Waiting { enrollment, setting, policy, draft, now, once, succession } = waiting;
         let application = &setting.application.value;
         self.authorize(actor, Action::ApprovalRequestsCreate, application)?;
         let digest = digest_of(enrollment, &draft.content)?;
@@ -80,7 +83,8 @@ impl Context {
         setting.check(&mut change);
         let violations = approval.hopeless_for(actor.principal(), application);
         if !violations.is_empty() {
-            let kind = EventKind::IssuanceRefused { profile: enrollment.profile, violations: violations.clone() };
+            let (profile, policy) = (enrollment.profile, Some(setting.policy_revision()));
+            let kind = EventKind::IssuanceRefused { profile, policy, violations: violations.clone() };
             change.event(Some(application.id), kind)?;
             change.commit().await?;
             return Ok(Outcome::Refused(Refusal { violations }));
@@ -89,7 +93,11 @@ impl Context {
         if let Some(once) = &once {
             once.record(id, approval.expires_at, &mut change)?;
         }
-        let replaced = once.as_ref().and_then(Once::succession).map(|succession| succession.predecessor.value.id);
+        let succession = succession.as_ref().or(once.as_ref().and_then(Once::succession));
+        if let Some(succession) = succession {
+            succession.ask(id, &mut change)?;
+        }
+        let replaced = succession.map(|succession| succession.predecessor.value.id);
         let kind = EventKind::ApprovalRequested { request: id, approval_policy: policy.name.to_string() };
         change.event(Some(application.id), kind)?;
         change.create(&CertificateRequest {

@@ -190,7 +190,8 @@ impl Context {
         for kind in tells {
             change.event(application, kind)?;
         }
-        change.event(application, EventKind::RequestVoided { request, violations: violations.clone() })?;
+        let policy = setting.map(Setting::policy_revision);
+        change.event(application, EventKind::RequestVoided { request, policy, violations: violations.clone() })?;
         let state = RequestState::Voided { approval, violations };
         let voided = CertificateRequest { state, updated_at: change.now, ..kept.value };
         change.update(&voided, kept.version)?;

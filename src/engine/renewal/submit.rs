@@ -7,9 +7,9 @@ use time::OffsetDateTime;
 use super::succeed::{Standing, Succession};
 use crate::domain::policy::{Problem, Violation};
 use crate::domain::{
-    Action, Actor, ApplicationId, CertificateId, CertificateRecord, Draft, Eligibility, Enrollment, Ineligibility,
-    IssuerStanding, KeyCustody, Names, Predecessor, ProfileId, RenewalKey, RenewalState, Renewing, Source,
-    Surroundings, Terms, eligibility,
+    Action, Actor, ApplicationId, CertificateId, CertificateRecord, CertificateRequest, Draft, Eligibility, Enrollment,
+    Ineligibility, IssuerStanding, KeyCustody, Names, Predecessor, ProfileId, RenewalKey, RenewalState, Renewing,
+    RequestId, RequestState, Source, Surroundings, Terms, eligibility,
 };
 use crate::engine::approvals::{Waiting, approval_needed};
 use crate::engine::cache::Setting;
@@ -19,7 +19,7 @@ use crate::engine::issue::{KeySource, Permit};
 use crate::engine::once::Once;
 use crate::engine::outcome::{Outcome, Refusal};
 use crate::engine::schema::{Entity, SealedKey};
-use crate::engine::submit::{Idempotency, MOST_ATTEMPTS};
+use crate::engine::submit::{Idempotency, MOST_ATTEMPTS, awaiting_approval};
 use crate::signer::SoftwareSigner;
 use crate::store::{Key, StoreError, Version};
 
@@ -89,6 +89,11 @@ impl Context {
             }
             let now = self.now();
             let mut violations = obstacles(&succession, (enrollment, &setting), by, now);
+            let asked = self.asked_for(&succession).await?;
+            if let (Some(request), By::Somebody) = (asked, by) {
+                let seen = format!("the request {request} to renew it waits for people; one renewal at a time");
+                violations.push(refused("renewal.open", seen));
+            }
             let decided = self.decide_renewal(enrollment, &setting, (&succession, now))?;
             let draft = match decided {
                 Ok(draft) if violations.is_empty() => draft,
@@ -107,10 +112,15 @@ impl Context {
             let once = idempotency.clone().map(Once::Key);
             let as_before = succession.predecessor.value.certificate()?;
             let issued = match approval_needed(&setting, enrollment, (&requester, &draft), Some(as_before.content())) {
-                Some(policy) => {
-                    let waiting = Waiting { enrollment, setting: &setting, policy, draft, now, once };
-                    self.await_approval(actor, waiting).await
-                }
+                Some(policy) => match asked {
+                    // It was asked for already when it renewed by itself before.
+                    Some(request) => return Ok(Tried::Done(Outcome::Pending(awaiting_approval(request)))),
+                    None => {
+                        let succession = Some(succession);
+                        let waiting = Waiting { enrollment, setting: &setting, policy, draft, now, once, succession };
+                        self.await_approval(actor, waiting).await
+                    }
+                },
                 None => {
                     let permit = Permit::new(setting, enrollment, requester, (draft, now)).once(once);
                     self.issue(actor, permit.in_place_of(succession, key)).await
@@ -122,6 +132,14 @@ impl Context {
             }
         }
         Err(Error::Contended)
+    }
+
+    /// The request for a successor that waits for people.
+    async fn asked_for(&self, succession: &Succession) -> Result<Option<RequestId>, Error> {
+        let Some(asked) = succession.plan.as_ref().and_then(|plan| plan.value.asked) else { return Ok(None) };
+        let request = self.find::<CertificateRequest>(&asked.to_string()).await?;
+        let waits = request.is_some_and(|request| matches!(request.value.state, RequestState::AwaitingApproval(_)));
+        Ok(waits.then_some(asked))
     }
 
     /// The certificate to replace and the plan of its lineage, for those who may renew it.

@@ -100,6 +100,18 @@ impl Succession {
         self.predecessor.value.replaced_by.is_none() && !self.plan.as_ref().is_some_and(is_open)
     }
 
+    /// Notes the request for a successor that waits for people, in the commit that records it: nobody else asks for one meanwhile.
+    pub(in crate::engine) fn ask(&self, request: RequestId, change: &mut Change<'_>) -> Result<(), Error> {
+        if let Some(Versioned { value, version }) = &self.plan {
+            return change.update(&RenewalPlan { asked: Some(request), ..value.clone() }, *version);
+        }
+        let spread = u64::from_be_bytes(change.random.take()?);
+        match RenewalPlan::new(&self.predecessor.value, spread) {
+            Some(plan) => change.create(&RenewalPlan { asked: Some(request), ..plan }),
+            None => Ok(()),
+        }
+    }
+
     /// Marks the predecessor, and plans the renewal of its successor, in the commit that records this.
     pub(in crate::engine) fn record(
         &self,

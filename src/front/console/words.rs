@@ -186,7 +186,7 @@ pub(super) fn event(kind: &EventKind) -> Told {
         E::RequestRejected { request } => on(request, "A request was voted down"),
         E::RequestCancelled { request } => on(request, "Took a request back"),
         E::RequestExpired { request } => on(request, "A request was not decided in time"),
-        E::RequestVoided { request, violations } => {
+        E::RequestVoided { request, violations, .. } => {
             on(request, &format!("A request is void: {}", sentences(violations)))
         }
         E::ApplicationCreated => told("Made the Application"),
