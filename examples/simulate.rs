@@ -40,7 +40,8 @@ fn main() -> ExitCode {
         }
         Err(failure) => {
             eprintln!("{failure}");
-            eprintln!("to see it again: --seeds 1 --from {} --moves {}", failure.seed, arguments.moves);
+            let Arguments { moves, engines, .. } = arguments;
+            eprintln!("to see it again: --seeds 1 --from {} --moves {moves} --engines {engines}", failure.seed);
             ExitCode::FAILURE
         }
     }

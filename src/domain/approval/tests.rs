@@ -10,8 +10,8 @@ use crate::domain::{
     Source, Span,
 };
 use crate::x509::{
-    Attribute, BasicConstraints, Content, Csr, KeyAlgorithm, KeyUsages, San, SanKind, SignatureAlgorithm, Subject,
-    Validity,
+    Attribute, BasicConstraints, Content, Csr, KeyAlgorithm, KeyUsage, KeyUsages, San, SanKind, SignatureAlgorithm,
+    Subject, Validity,
 };
 
 const NOW: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
@@ -282,6 +282,7 @@ fn the_digest_sees_everything_but_the_moment_of_issue() {
         ("key_algorithm", change(|c| c.key_algorithm = KeyAlgorithm::P384)),
         ("signature_algorithm", change(|c| c.signature_algorithm = SignatureAlgorithm::EcdsaSha384)),
         ("validity", change(|c| c.validity = Validity::new(NOW, NOW + Duration::days(48)).unwrap())),
+        ("key_usages", change(|c| c.key_usages = KeyUsages::from([KeyUsage::CrlSign]))),
         ("extended_key_usages", change(|c| c.extended_key_usages.push(crate::x509::ExtendedKeyUsage::ServerAuth))),
         ("basic_constraints", change(|c| c.basic_constraints = BasicConstraints::Ca { path_length: None })),
     ] {

@@ -2,7 +2,8 @@
 #![cfg(feature = "conformance")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
-#[path = "support/engine.rs"]
+mod failures;
+#[path = "../support/engine.rs"]
 mod support;
 
 use std::collections::BTreeSet;
