@@ -59,6 +59,26 @@ async fn certificates_go_with_key_number_and_request_once_their_time_is_over() {
 }
 
 #[tokio::test]
+async fn events_go_once_their_time_is_over_and_what_is_left_verifies() {
+    let store = Arc::new(MemoryStore::new());
+    let clock = Arc::new(ManualClock::new(support::START));
+    let retention = Retention { events: Some(Span::days(10)), ..Retention::default() };
+    let world = World::of(builder(Arc::clone(&store), &clock, 1).retention(retention), clock).await;
+    for at in 0..250 {
+        world.issue(&format!("host-{at}.example.com")).await;
+    }
+    sweep(&world, 9).await;
+    assert!(count(&store, "event").await > 250);
+    world.issue("late.example.com").await;
+    sweep(&world, 3).await;
+    let left = bodies(&store, "event").await;
+    assert!((1..20).contains(&left.len()), "{} are left", left.len());
+    assert!(left.iter().any(|event| event["event"] == "certificate-issued"), "the late one stays");
+    let report = world.session("root").verify_audit(1, None).await.unwrap();
+    assert_eq!(report.faults, []);
+}
+
+#[tokio::test]
 async fn requests_that_came_to_nothing_go_with_the_number_that_they_held() {
     let store = Arc::new(MemoryStore::new());
     let clock = Arc::new(ManualClock::new(support::START));

@@ -2,20 +2,23 @@
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
 
-use chancery::challenge::Networks;
-use chancery::challenge::scripted::Answer;
+use chancery::challenge::scripted::{Answer, ScriptedVerifier};
+use chancery::challenge::{CaaCheck, Challenge, ChallengeFailure, ChallengeVerifier, Networks};
+use chancery::clock::ManualClock;
 use chancery::domain::acme::{
     Account, AuthorizationStatus, ChallengeKind, ChallengeState, Identifier, OrderStatus, ProblemKind, ValidationFault,
 };
 use chancery::domain::{AcmeChecks, AcmeNetworks, AcmeSettings};
 use chancery::engine::acme::NewOrder;
 use chancery::store::MemoryStore;
+use futures_util::FutureExt;
 use futures_util::future::{Either, pending, select};
 use time::Duration;
 
 use super::scene::{Scene, ask, kind};
-use super::support::events;
+use super::support::{START, World, builder, events};
 
 fn settings() -> AcmeSettings {
     AcmeSettings { checks: AcmeChecks::SkipAccountBinding, ..AcmeSettings::default() }
@@ -63,6 +66,48 @@ async fn a_look_that_never_ends_holds_up_no_other() {
         stands(&scene, &account, "a.example.com").await
     };
     assert_eq!(beside_a_worker(&scene, client).await, AuthorizationStatus::Valid);
+}
+
+/// A verifier whose look ends when it is let.
+#[derive(Clone, Debug, Default)]
+struct Slow(Arc<tokio::sync::Notify>);
+
+#[async_trait::async_trait]
+impl ChallengeVerifier for Slow {
+    fn longest_call(&self) -> std::time::Duration {
+        std::time::Duration::from_secs(10)
+    }
+
+    async fn verify(&self, _: &Challenge) -> Result<(), ChallengeFailure> {
+        self.0.notified().await;
+        Ok(())
+    }
+
+    async fn check_caa(&self, _: &CaaCheck) -> Result<(), ChallengeFailure> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_look_that_is_under_way_ends_before_the_worker() {
+    let (clock, slow) = (Arc::new(ManualClock::new(START)), Slow::default());
+    let builder = builder(MemoryStore::new(), &clock, 1).challenge_verifier(slow.clone());
+    let scene = Scene::of(World::of(builder, clock).await, ScriptedVerifier::default(), settings()).await;
+    let account = scene.account(1).await;
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let mut worker = pin!(scene.world.engine.worker(|_| pending::<()>()).run(async { drop(stopped.await) }));
+    let order = scene.order(&account, &["a.example.com"]).await;
+    scene.answer(&account, &order, ChallengeKind::Dns01).await;
+    for _ in 0..100 {
+        assert!(worker.as_mut().now_or_never().is_none());
+    }
+    drop(stop);
+    for _ in 0..100 {
+        assert!(worker.as_mut().now_or_never().is_none(), "the look is not over");
+    }
+    slow.0.notify_one();
+    worker.await;
+    assert_eq!(scene.authorization(&account, &order, 0).await.status, AuthorizationStatus::Valid);
 }
 
 #[tokio::test]
@@ -203,7 +248,7 @@ async fn a_worker_that_never_comes_back_is_replaced_and_its_look_counts() {
     scene.verifier.will([Answer::Hangs, Answer::Failed(ValidationFault::Connection)]);
     scene.answer(&account, &order, ChallengeKind::Http01).await;
     let round = scene.world.engine.run_due(10);
-    assert!(futures_util::FutureExt::now_or_never(round).is_none(), "the verifier hangs");
+    assert!(round.now_or_never().is_none(), "the verifier hangs");
     scene.work().await;
     assert_eq!(scene.verifier.asked().len(), 1, "it is not taken from a worker that may still look");
     scene.world.clock.advance(Duration::minutes(5));

@@ -355,6 +355,7 @@ async fn oracle_20_a_blocked_renewal_wakes_up_when_what_blocks_it_changes() {
     description.defaults.ttl = Some(Span::days(29));
     product.save_profile(description).await.unwrap();
     work(&world).await;
+    assert!(matches!(state(&world, id).await, RenewalState::Scheduled { .. }), "woken");
     world.clock.advance(Duration::hours(2));
     work(&world).await;
     assert!(matches!(state(&world, id).await, RenewalState::Blocked { .. }));
