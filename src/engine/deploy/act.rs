@@ -11,7 +11,9 @@ use crate::sealer::{SealError, Secret};
 use crate::target::{Bundle, Observed, SyncTarget, TargetError};
 
 /// The most places that are cleared under one lease.
-const MOST_CLEARED: usize = 2;
+const MOST_CLEARED: u32 = 2;
+/// The most calls that are made under one lease: to look, deliver and look, and for each place that is cleared as many.
+pub(super) const MOST_CALLS: u32 = 3 + 3 * MOST_CLEARED;
 
 impl Context {
     /// Does what the deployment wants. What went wrong at the target is part of the answer.

@@ -2,6 +2,7 @@
 
 use time::{Duration, OffsetDateTime};
 
+use super::act::MOST_CALLS;
 use crate::domain::Slug;
 use crate::engine::context::{Change, Context, Versioned};
 use crate::engine::error::Error;
@@ -30,7 +31,7 @@ impl Context {
 
 /// How long a target is one worker's: longer than the few calls that are made under one lease can take.
 pub(super) fn length(target: &dyn SyncTarget) -> Duration {
-    Duration::try_from(target.limits().longest_call * 8).unwrap_or(Duration::DAY)
+    Duration::try_from(target.limits().longest_call * (MOST_CALLS + 1)).unwrap_or(Duration::DAY)
 }
 
 /// Takes the target, or gives it back, until `until`: whoever comes with an older version loses the whole commit.
