@@ -261,3 +261,29 @@ async fn what_is_on_hold_is_looked_at_less_and_less() {
     }
     assert_eq!(certificates(&store).await.len(), 2, "it renews when the hold is over");
 }
+
+/// What no rule and no time mends is left to people: tried once, told once, and not again until they do something.
+#[tokio::test]
+async fn what_can_not_be_read_needs_a_person() {
+    use chancery::store::{Batch, Expect, Key, Store, Write};
+    let store = MemoryStore::new();
+    let world = renewing(store.clone()).await;
+    let id = issue(&world, "api.example.com").await.record.id;
+    let key = Key::new("certificate", id.to_string());
+    let found = store.get(std::slice::from_ref(&key)).await.unwrap().remove(0).unwrap();
+    let mut body: serde_json::Value = serde_json::from_slice(&found.body).unwrap();
+    body["der"] = serde_json::json!("AAAA");
+    let (expect, entries) = (Expect::Version(found.version), Vec::new());
+    let write = Write::Put { key, expect, body: body.to_string().into(), entries };
+    store.commit(Batch { writes: vec![write] }).await.unwrap();
+    world.clock.advance(Duration::days(71));
+    assert_eq!(work(&world).await.failed, 1);
+    let plan = bodies(&store, "renewal").await.remove(0);
+    assert_eq!(plan["state"]["state"], "needs_person", "{plan}");
+    for _ in 0..5 {
+        world.clock.advance(Duration::DAY);
+        assert_eq!(work(&world).await, DueReport::default());
+    }
+    let told = events(&store).await.into_iter().filter(|event| event == "renewal-failed").count();
+    assert_eq!(told, 1);
+}
